@@ -1,0 +1,161 @@
+"""Connections: every dbt thread shares the one session of this process."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.contracts.connection import Connection, ConnectionState
+from dbt.adapters.exceptions import FailedToConnectError
+from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod, SparkCredentials
+from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
+from dbt.flags import get_flags
+from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
+from filelock import FileLock
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from lakehouse import catalog, errors, lock, session, settings
+
+WRITING_COMMANDS = {"build", "run", "seed", "snapshot", "clone", "retry", "run-operation"}
+
+# What this adapter's create_table_as emits. Neither engine is handed it: the embedded one refuses a
+# changed schema, while the writer below replaces a table atomically on both, schema included.
+REPLACE_TABLE = re.compile(
+    r"\s*create or replace table (?P<table>\S+)\s+using delta\s+"
+    r"(?:partitioned by \((?P<partitions>[^)]*)\)\s+)?as\s(?P<query>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass
+class LakehouseCredentials(SparkCredentials):
+    """A profile's output: ``engine`` (``local`` or ``spark``), ``schema`` and ``threads``; no secrets."""
+
+    engine: str = "local"
+
+    def __post_init__(self) -> None:
+        self.method = self.method or SparkConnectionMethod.SESSION
+        self.host = self.host or "localhost"
+        super().__post_init__()
+
+    @property
+    def type(self) -> str:
+        return "lakehouse"
+
+    @property
+    def unique_field(self) -> str:
+        return str(self.warehouse)
+
+    @property
+    def warehouse(self) -> Path:
+        return settings.warehouse()
+
+    def _connection_keys(self) -> tuple[str, ...]:
+        return ("engine", "warehouse", "schema")
+
+    def session(self) -> SparkSession:
+        """The process's session over the warehouse, started at first use."""
+        return session.open_session(self.engine, self.warehouse)
+
+
+class LakehouseCursor(Cursor):
+    """dbt-spark's session cursor on our session; replaces tables through the DataFrame writer."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        super().__init__()
+        self._spark = spark
+
+    def execute(self, sql: str, *parameters: Any) -> None:
+        if parameters:
+            raise DbtRuntimeError("The lakehouse adapter takes no bound parameters.")
+        self._rows = None
+        if replacement := REPLACE_TABLE.fullmatch(sql):
+            partitions = [name.strip() for name in (replacement["partitions"] or "").split(",") if name.strip()]
+            replace_table(self._spark.sql(replacement["query"]), replacement["table"], partitions)
+            self._df = None
+        else:
+            self._df = self._spark.sql(sql)
+
+
+class LakehouseHandle(SessionConnectionWrapper):
+    """What dbt holds as an open connection."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self.spark = spark
+        self._cursor = None
+
+    def cursor(self) -> LakehouseHandle:
+        # dbt asks for a cursor for each statement and reads one before it asks for the next.
+        handle = LakehouseHandle(self.spark)
+        handle._cursor = LakehouseCursor(self.spark)
+        return handle
+
+
+class LakehouseConnectionManager(SparkConnectionManager):
+    """Opens the shared session, and holds the write lock while a command that writes is running."""
+
+    TYPE = "lakehouse"
+    _guard = threading.Lock()
+    _write_lock: FileLock | None = None
+
+    @classmethod
+    def open(cls, connection: Connection) -> Connection:
+        if connection.state == ConnectionState.OPEN:
+            return connection
+        try:
+            cls._hold_write_lock(connection.credentials.warehouse)
+            connection.handle = LakehouseHandle(connection.credentials.session())
+        except errors.LakehouseError as error:
+            connection.state = ConnectionState.FAIL
+            raise FailedToConnectError(str(error)) from error
+        connection.state = ConnectionState.OPEN
+        return connection
+
+    @classmethod
+    def _hold_write_lock(cls, warehouse: Path) -> None:
+        with cls._guard:
+            if cls._write_lock is None and get_flags().WHICH in WRITING_COMMANDS:
+                catalog.prepare(warehouse)
+                cls._write_lock = lock.acquire_write(warehouse)
+
+    def cleanup_all(self) -> None:
+        super().cleanup_all()
+        with self._guard:
+            if self._write_lock is not None:
+                self._write_lock.release()
+                type(self)._write_lock = None
+
+    @contextmanager
+    def exception_handler(self, sql: str) -> Generator[None, None, None]:
+        try:
+            yield
+        except errors.LakehouseError as error:
+            raise DbtDatabaseError(str(error)) from error
+        except PySparkException as error:
+            raise DbtDatabaseError(explain(error)) from error
+
+
+def explain(error: PySparkException) -> str:
+    """An engine's error in the words a person needs, without the engine's own stack trace."""
+    if errors.is_disk_full(error):
+        return str(errors.disk_full(settings.warehouse()))
+    return (error.getMessage() or str(error)).split("JVM stacktrace:")[0].strip()
+
+
+def replace_table(frame: DataFrame, table: str, partitions: list[str]) -> None:
+    """Replace a Delta table by a frame in one commit, schema included.
+
+    Raises:
+        LakehouseError: a partitioning that could not be registered again.
+    """
+    catalog.check_partitions(frame.schema, partitions)
+    writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    if partitions:
+        writer = writer.partitionBy(*partitions)
+    writer.saveAsTable(table)

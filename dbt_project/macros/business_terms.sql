@@ -1,0 +1,14 @@
+{# Revenue order: an order that was neither canceled nor unavailable. #}
+{% macro is_revenue_order(order_status) -%}
+  {{ order_status }} not in ('canceled', 'unavailable')
+{%- endmacro %}
+
+{# The Monday of the ISO week of a timestamp or date. #}
+{% macro week_start(column) -%}
+  cast(date_trunc('week', {{ column }}) as date)
+{%- endmacro %}
+
+{# How much a person's dealings with a product weigh: a view 1, a cart 3, a purchased line 5. #}
+{% macro interaction_strength(views, carts, purchases) -%}
+  cast({{ views }} + 3 * {{ carts }} + 5 * {{ purchases }} as int)
+{%- endmacro %}

@@ -1,0 +1,17 @@
+{# Every delivered row is in the Silver table, in quarantine, or an older delivery of a row that is.
+   kept: an expression over the Silver table that counts the delivered rows it stands for. #}
+{% test rows_accounted_for(model, table, kept='count(*)') %}
+with counts as (
+    select
+        (select count(*) from {{ source('bronze', table) }}) as delivered,
+        (select {{ kept }} from {{ model }}) as kept,
+        (select count(*) from {{ ref('quarantined_' ~ table) }}) as quarantined,
+        (
+            select count(*) from {{ ref('stg_' ~ table) }}
+            where broken_rule is null and delivery_rank > 1
+        ) as duplicates
+)
+
+select * from counts
+where delivered != coalesce(kept, 0) + quarantined + duplicates
+{% endtest %}

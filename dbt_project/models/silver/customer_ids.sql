@@ -1,0 +1,12 @@
+with staged as (
+    select * from {{ ref('stg_customers') }}
+)
+
+select
+    customer_id,
+    customer_unique_id,
+    zip_code_prefix,
+    city,
+    state
+from staged
+where broken_rule is null and delivery_rank = 1

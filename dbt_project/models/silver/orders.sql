@@ -1,0 +1,22 @@
+with staged as (
+    select * from {{ ref('stg_orders') }}
+),
+
+customer_ids as (
+    select * from {{ ref('customer_ids') }}
+)
+
+select
+    staged.order_id,
+    staged.customer_id,
+    customer_ids.customer_unique_id,
+    staged.order_status,
+    {{ is_revenue_order('staged.order_status') }} as is_revenue_order,
+    staged.purchased_at,
+    staged.approved_at,
+    staged.delivered_to_carrier_at,
+    staged.delivered_to_customer_at,
+    staged.estimated_delivery_at
+from staged
+left join customer_ids on staged.customer_id = customer_ids.customer_id
+where staged.broken_rule is null and staged.delivery_rank = 1

@@ -1,0 +1,1 @@
+{{ quarantined('order_items') }}

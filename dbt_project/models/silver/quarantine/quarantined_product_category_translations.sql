@@ -1,0 +1,1 @@
+{{ quarantined('product_category_translations') }}

@@ -1,0 +1,143 @@
+"""The one place that starts an engine.
+
+``local`` is Sail, a Spark Connect server embedded in this process: no Java, no account.
+``spark`` is Apache Spark with Delta Lake, in this process or at the address in ``SPARK_REMOTE``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+from typing import Literal, get_args
+
+from pyspark.errors import PySparkRuntimeError
+from pyspark.sql import SparkSession
+
+from lakehouse import catalog
+from lakehouse.errors import LakehouseError
+
+Engine = Literal["local", "spark"]
+
+DELTA_PACKAGE = "io.delta:delta-spark_2.13:4.1.0"
+# Spark brings its own loggers; resolving Delta's would need jars that nothing loads.
+DELTA_EXCLUDES = (
+    "org.slf4j:slf4j-api,org.apache.logging.log4j:log4j-slf4j2-impl,"
+    "org.apache.logging.log4j:log4j-api,org.apache.logging.log4j:log4j-core"
+)
+MEMORY_SHARE = 0.6
+
+_lock = threading.RLock()
+_sessions: dict[tuple[str, Path], SparkSession] = {}
+_sail_url: str | None = None
+
+
+def open_session(engine: str, warehouse: Path) -> SparkSession:
+    """The session over a warehouse, with every table on disk registered; one per process and warehouse.
+
+    Args:
+        engine: ``local`` or ``spark``.
+        warehouse: the folder of the tables; made if it is missing.
+
+    Returns:
+        A session whose time zone is UTC.
+
+    Raises:
+        LakehouseError: unknown engine, a folder that is not ours, an unreadable table, or no Java for ``spark``.
+    """
+    if engine not in get_args(Engine):
+        raise LakehouseError(
+            f"There is no engine called {engine!r}.", f"Choose one of: {', '.join(get_args(Engine))}."
+        )
+    warehouse = warehouse.resolve()
+    with _lock:
+        key = (engine, warehouse)
+        if key not in _sessions:
+            catalog.prepare(warehouse)
+            session = _start_sail() if engine == "local" else _start_spark(warehouse)
+            session.conf.set("spark.sql.session.timeZone", "UTC")
+            catalog.register_all(session, engine, warehouse)
+            _sessions[key] = session
+        return _sessions[key]
+
+
+def close_session(engine: str, warehouse: Path) -> None:
+    """End a session; the next :func:`open_session` finds the tables on disk again."""
+    with _lock:
+        session = _sessions.pop((engine, warehouse.resolve()), None)
+        if session is not None:
+            session.stop()
+
+
+def memory_limit() -> int:
+    """How many bytes the embedded engine may use before it spills: a share of the machine or its container."""
+    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limit = min(limit, int(Path(path).read_text()))
+        except (OSError, ValueError):  # not in a container, or "max"
+            continue
+    return int(limit * MEMORY_SHARE)
+
+
+def _start_sail() -> SparkSession:
+    global _sail_url
+    if _sail_url is None:
+        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory.
+        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
+        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(memory_limit()))
+        os.environ.setdefault("RUST_LOG", "error")
+        from pysail.spark import SparkConnectServer
+
+        server = SparkConnectServer("127.0.0.1", 0)
+        server.start(background=True)
+        host, port = server.listening_address
+        _sail_url = f"sc://{host}:{port}"
+        _start_sail.server = server  # type: ignore[attr-defined]  # keeps it alive
+    return SparkSession.builder.remote(_sail_url).create()
+
+
+def _start_spark(warehouse: Path) -> SparkSession:
+    if remote := os.environ.get("SPARK_REMOTE"):
+        return SparkSession.builder.remote(remote).create()
+    _require_java()
+    builder = (
+        SparkSession.builder.master("local[*]")
+        .appName("customer-intelligence-lakehouse")
+        .config("spark.jars.packages", DELTA_PACKAGE)
+        .config("spark.jars.excludes", DELTA_EXCLUDES)
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .config("spark.sql.warehouse.dir", str(warehouse))
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.memory", f"{memory_limit() // 2**20}m")
+        # The defaults are for a cluster: 200 shuffle partitions and 50 for each Delta log.
+        .config("spark.sql.shuffle.partitions", str(os.cpu_count() or 2))
+        .config("spark.databricks.delta.snapshotPartitions", "2")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+    )
+    try:
+        session = builder.getOrCreate()
+    except PySparkRuntimeError as error:
+        raise LakehouseError(
+            f"Apache Spark did not start: {str(error).splitlines()[0]}",
+            f"Its log above says why; on first use it fetches {DELTA_PACKAGE} from Maven.",
+        ) from error
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _require_java() -> None:
+    java = shutil.which("java", path=os.path.join(os.environ.get("JAVA_HOME", ""), "bin")) or shutil.which("java")
+    mend = "Install a Java runtime, version 17 or newer, or use the local target, which needs none."
+    if java is None:
+        raise LakehouseError("The spark target needs Java, and no java was found.", mend)
+    banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+    version = banner.split('"')[1] if '"' in banner else "0"
+    if int(version.split(".")[0]) < 17:
+        raise LakehouseError(f"The spark target needs Java 17 or newer; {java} is version {version}.", mend)
