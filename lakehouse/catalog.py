@@ -7,8 +7,12 @@ from its Delta log.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import re
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +20,13 @@ from typing import NamedTuple
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import ArrayType, MapType, StringType, StructType
 
 from lakehouse.errors import LakehouseError
 from lakehouse.settings import SCHEMAS
 
 MARKER = ".lakehouse"
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 class TableName(NamedTuple):
@@ -48,32 +53,31 @@ def quote(identifier: str) -> str:
     return "`" + identifier.replace("`", "``") + "`"
 
 
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def prepare(warehouse: Path) -> None:
     """Make the warehouse folder if it is not there, and make sure that it is ours.
 
     Raises:
-        LakehouseError: the path is a file, cannot be written, or is a folder with other content.
+        LakehouseError: the path is a file, or a folder with other content.
+        OSError: it cannot be written.
     """
     if warehouse.exists() and not warehouse.is_dir():
         raise LakehouseError(f"{warehouse} is a file, not a folder.", "Point LAKEHOUSE_WAREHOUSE at a folder.")
     marker = warehouse / MARKER
-    try:
-        if marker.exists():
-            return
-        warehouse.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(entry.name for entry in warehouse.iterdir())
-        if strangers:
-            raise LakehouseError(
-                f"{warehouse} is not a warehouse of this project: it holds {', '.join(strangers[:3])}"
-                f"{' and more' if len(strangers) > 3 else ''}, and no {MARKER} file.",
-                "Point LAKEHOUSE_WAREHOUSE at an empty or new folder.",
-            )
-        marker.write_text("This folder holds the Delta tables of the Customer Intelligence Lakehouse.\n")
-    except PermissionError as error:
+    if marker.exists():
+        return
+    warehouse.mkdir(parents=True, exist_ok=True)
+    strangers = sorted(entry.name for entry in warehouse.iterdir())
+    if strangers:
         raise LakehouseError(
-            f"{warehouse} cannot be written: {error.strerror}.",
-            "Give yourself write access, or point LAKEHOUSE_WAREHOUSE at another folder.",
-        ) from error
+            f"{warehouse} is not a warehouse of this project: it holds {', '.join(strangers[:3])}"
+            f"{' and more' if len(strangers) > 3 else ''}, and no {MARKER} file.",
+            "Point LAKEHOUSE_WAREHOUSE at an empty or new folder.",
+        )
+    marker.write_text("This folder holds the Delta tables of the Customer Intelligence Lakehouse.\n")
 
 
 def tables(warehouse: Path, schemas: Iterable[str] = SCHEMAS) -> list[TableName]:
@@ -103,6 +107,24 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
         ) from error
 
 
+def engine_folder(engine: str, warehouse: Path) -> Path:
+    """The warehouse under a path that the engine takes as it is.
+
+    The embedded engine percent-encodes spaces, accents and the like, and would write beside the folder that
+    is meant. For such a path it is given a link, which lasts as long as this process.
+    """
+    return _plain_link(warehouse) if engine == "local" and not PLAIN_PATH.fullmatch(str(warehouse)) else warehouse
+
+
+@functools.cache
+def _plain_link(warehouse: Path) -> Path:
+    holder = Path(tempfile.mkdtemp(prefix="lakehouse-"))
+    atexit.register(shutil.rmtree, holder, ignore_errors=True)
+    link = holder / "warehouse"
+    link.symlink_to(warehouse, target_is_directory=True)
+    return link
+
+
 def register_all(session: SparkSession, engine: str, warehouse: Path) -> None:
     """Make all schemas and all tables on disk known to a fresh session.
 
@@ -110,21 +132,21 @@ def register_all(session: SparkSession, engine: str, warehouse: Path) -> None:
         LakehouseError: a table's log cannot be read.
     """
     for schema in SCHEMAS:
-        create_schema(session, warehouse, schema)
+        create_schema(session, engine, warehouse, schema)
     for table in tables(warehouse):
         register(session, engine, warehouse, table)
 
 
-def create_schema(session: SparkSession, warehouse: Path, schema: str) -> None:
+def create_schema(session: SparkSession, engine: str, warehouse: Path, schema: str) -> None:
     """Create a schema over its folder, so that tables made in it outlive the session."""
-    location = str(warehouse / schema).replace("'", "\\'")
-    session.sql(f"create schema if not exists {quote(schema)} location '{location}'")
+    location = engine_folder(engine, warehouse) / schema
+    session.sql(f"create schema if not exists {quote(schema)} location {_literal(location)}")
 
 
 def register(session: SparkSession, engine: str, warehouse: Path, table: TableName) -> None:
     """Make one table on disk known, or known anew after its schema has changed."""
     delta = open_delta(warehouse, table)
-    location = str(table.path(warehouse)).replace("'", "\\'")
+    location = table.path(engine_folder(engine, warehouse))
     declared = ""
     if engine == "local":
         # Spark reads the log itself; the embedded engine describes only what it is told.
@@ -137,7 +159,7 @@ def register(session: SparkSession, engine: str, warehouse: Path, table: TableNa
     partitions = delta.metadata().partition_columns
     partitioned = f"partitioned by ({', '.join(map(quote, partitions))})" if partitions and declared else ""
     session.sql(f"drop table if exists {table.quoted}")
-    session.sql(f"create table {table.quoted} {declared} using delta {partitioned} location '{location}'")
+    session.sql(f"create table {table.quoted} {declared} using delta {partitioned} location {_literal(location)}")
 
 
 def drop(session: SparkSession, warehouse: Path, table: TableName) -> None:
@@ -146,21 +168,26 @@ def drop(session: SparkSession, warehouse: Path, table: TableName) -> None:
     shutil.rmtree(table.path(warehouse), ignore_errors=True)
 
 
-def check_partitions(schema: StructType, partitions: list[str]) -> None:
-    """Refuse a partitioning that the embedded engine could not register again at the next start.
+def check_layout(schema: StructType, partitions: list[str]) -> None:
+    """Refuse a table that the embedded engine could not register again at the next start.
 
     Raises:
-        LakehouseError: a partition column is text, or is not among the last columns in order.
+        LakehouseError: a column is nested, or a partition column is text or not among the last columns.
     """
+    for field in schema.fields:
+        if isinstance(field.dataType, ArrayType | MapType | StructType):
+            raise LakehouseError(
+                f"The column {field.name} is {field.dataType.simpleString()}; tables hold plain columns only.",
+                "Give each element a row, or write the value as JSON text.",
+            )
     names = schema.fieldNames()
     if partitions and names[-len(partitions) :] != partitions:
         raise LakehouseError(
             f"The partition columns {partitions} must be the last columns, in that order; they are {names}.",
             "Move them to the end of the select list.",
         )
-    texts = [column for column in partitions if isinstance(schema[column].dataType, StringType)]
-    if texts:
-        raise LakehouseError(
-            f"The table cannot be partitioned by the text column {texts[0]} on the local engine.",
-            "Partition by a date or a number.",
-        )
+    for column in partitions:
+        if isinstance(schema[column].dataType, StringType):
+            raise LakehouseError(
+                f"The table cannot be partitioned by the text column {column}.", "Partition by a date or a number."
+            )

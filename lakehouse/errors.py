@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# The Delta writer and the engines pass the operating system's message on as text, without its number.
+FULL = ("no space left on device", "storagefull", "os error 28", "disk quota exceeded")
+UNWRITABLE = ("permission denied", "operation not permitted", "read-only file system", "not a directory")
+
 
 class LakehouseError(Exception):
     """Something the user can put right.
@@ -25,19 +33,39 @@ def disk_full(where: object) -> LakehouseError:
     """The one message for a full disk, whichever library met it first."""
     return LakehouseError(
         f"There is no space left on the disk that holds {where}.",
-        "Free some space or point LAKEHOUSE_WAREHOUSE at another disk, then run the command again.",
+        "Free some space, or point LAKEHOUSE_WAREHOUSE at another disk, then run the command again.",
     )
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether ``error``, or anything that it was raised from, is a full disk.
+    """Whether ``error``, or anything that it was raised from, is a full disk or a used-up quota."""
+    return any(word in text for text in _texts(error) for word in FULL)
 
-    The engines pass the operating system's message on as text, without its error number.
+
+@contextmanager
+def disk_errors_explained(folder: Path) -> Iterator[None]:
+    """Turn what a disk refuses inside the block into a message about ``folder``.
+
+    Raises:
+        LakehouseError: the disk is full, or the folder cannot be written.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        text = str(seen).lower()
-        if "no space left on device" in text or "storagefull" in text or "os error 28" in text:
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    try:
+        yield
+    except LakehouseError:
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise disk_full(folder) from error
+        reason = next((word for text in _texts(error) for word in UNWRITABLE if word in text), None)
+        if reason is None:
+            raise
+        raise LakehouseError(
+            f"{folder} cannot be written: {reason}.",
+            "Give yourself write access, or point LAKEHOUSE_WAREHOUSE at another folder.",
+        ) from error
+
+
+def _texts(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        yield str(error).lower()
+        error = error.__cause__ or error.__context__

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from lakehouse import catalog
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, disk_errors_explained
+
+if TYPE_CHECKING:
+    from pysail.spark import SparkConnectServer
 
 Engine = Literal["local", "spark"]
 
@@ -31,7 +36,10 @@ MEMORY_SHARE = 0.6
 
 _lock = threading.RLock()
 _sessions: dict[tuple[str, Path], SparkSession] = {}
-_sail_url: str | None = None
+_sail: SparkConnectServer | None = None
+# A session's client closes itself when it is garbage-collected, in whichever thread that happens to be. If that
+# thread is inside a call of another session, the two wait for each other for ever; so none is let go.
+_ended: list[SparkSession] = []
 
 
 def open_session(engine: str, warehouse: Path) -> SparkSession:
@@ -47,15 +55,15 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
     Raises:
         LakehouseError: unknown engine, a folder that is not ours, an unreadable table, or no Java for ``spark``.
     """
-    if engine not in get_args(Engine):
-        raise LakehouseError(
-            f"There is no engine called {engine!r}.", f"Choose one of: {', '.join(get_args(Engine))}."
-        )
+    check_engine(engine)
     warehouse = warehouse.resolve()
     with _lock:
         key = (engine, warehouse)
+        if engine == "local" and key in _sessions and not _sail_answers():
+            _ended.append(_sessions.pop(key))
         if key not in _sessions:
-            catalog.prepare(warehouse)
+            with disk_errors_explained(warehouse):
+                catalog.prepare(warehouse)
             session = _start_sail() if engine == "local" else _start_spark(warehouse)
             session.conf.set("spark.sql.session.timeZone", "UTC")
             catalog.register_all(session, engine, warehouse)
@@ -63,12 +71,26 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
         return _sessions[key]
 
 
+def check_engine(engine: str) -> None:
+    """Make sure that this process can open a session on an engine.
+
+    Raises:
+        LakehouseError: it is not one of ``local`` and ``spark``.
+    """
+    if engine not in get_args(Engine):
+        raise LakehouseError(
+            f"There is no engine called {engine!r}.", f"Choose one of: {', '.join(get_args(Engine))}."
+        )
+
+
 def close_session(engine: str, warehouse: Path) -> None:
     """End a session; the next :func:`open_session` finds the tables on disk again."""
     with _lock:
         session = _sessions.pop((engine, warehouse.resolve()), None)
         if session is not None:
-            session.stop()
+            _ended.append(session)
+            if engine != "local" or _sail_answers():
+                session.stop()
 
 
 def memory_limit() -> int:
@@ -83,26 +105,40 @@ def memory_limit() -> int:
 
 
 def _start_sail() -> SparkSession:
-    global _sail_url
-    if _sail_url is None:
+    global _sail
+    if not _sail_answers():
         # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory.
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(memory_limit()))
         os.environ.setdefault("RUST_LOG", "error")
         from pysail.spark import SparkConnectServer
 
-        server = SparkConnectServer("127.0.0.1", 0)
-        server.start(background=True)
-        host, port = server.listening_address
-        _sail_url = f"sc://{host}:{port}"
-        _start_sail.server = server  # type: ignore[attr-defined]  # keeps it alive
-    return SparkSession.builder.remote(_sail_url).create()
+        _sail = SparkConnectServer("127.0.0.1", 0)
+        _sail.start(background=True)
+    host, port = _sail_address()
+    session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    # Ctrl-C ends the engine before it ends us. By default the client would ask it again for ten minutes.
+    session.client.set_retry_policies([])
+    return session
+
+
+def _sail_address() -> tuple[str, int]:
+    return (_sail and _sail.listening_address) or ("127.0.0.1", 0)
+
+
+def _sail_answers() -> bool:
+    try:
+        with socket.create_connection(_sail_address(), timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def _start_spark(warehouse: Path) -> SparkSession:
     if remote := os.environ.get("SPARK_REMOTE"):
         return SparkSession.builder.remote(remote).create()
     _require_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers see the packages that we see
     builder = (
         SparkSession.builder.master("local[*]")
         .appName("customer-intelligence-lakehouse")
@@ -128,7 +164,7 @@ def _start_spark(warehouse: Path) -> SparkSession:
             f"Apache Spark did not start: {str(error).splitlines()[0]}",
             f"Its log above says why; on first use it fetches {DELTA_PACKAGE} from Maven.",
         ) from error
-    session.sparkContext.setLogLevel("ERROR")
+    session.sparkContext.setLogLevel("FATAL")  # errors reach the user as exceptions
     return session
 
 

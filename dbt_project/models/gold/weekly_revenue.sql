@@ -84,14 +84,21 @@ judged as (
 ),
 
 -- The tail ends with the last normal week; the head begins after the last week without any order.
+last_normal as (
+    select max(week_number) as week_number
+    from judged
+    where is_normal
+),
+
 bounds as (
     select
         last_normal.week_number as last_week_number,
         coalesce(max(judged.week_number), 0) + 1 as first_week_number
-    from (select max(week_number) as week_number from judged where is_normal) as last_normal
+    from last_normal
     left join judged
-        on judged.orders = 0
-        and judged.week_number < last_normal.week_number
+        on
+            last_normal.week_number > judged.week_number
+            and judged.orders = 0
     group by last_normal.week_number
 )
 

@@ -1,11 +1,8 @@
+{%- set given = "date '" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'null' -%}
+
 with orders as (
     select * from {{ ref('orders') }}
 )
 
-select
-    {% if var('as_of_date') -%}
-    date '{{ var("as_of_date") }}' as as_of_date
-    {%- else -%}
-    cast(max(purchased_at) as date) as as_of_date
-    {%- endif %}
+select coalesce({{ given }}, cast(max(purchased_at) as date)) as as_of_date
 from orders

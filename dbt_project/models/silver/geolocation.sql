@@ -35,5 +35,6 @@ select
     centroids.point_count
 from centroids
 inner join places
-    on centroids.zip_code_prefix = places.zip_code_prefix
-    and places.place_rank = 1
+    on
+        centroids.zip_code_prefix = places.zip_code_prefix
+        and places.place_rank = 1

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from dbt.adapters.contracts.connection import Connection, ConnectionState
@@ -19,6 +21,7 @@ from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
 from filelock import FileLock
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructField, StructType
 
 from lakehouse import catalog, errors, lock, session, settings
 
@@ -27,7 +30,7 @@ WRITING_COMMANDS = {"build", "run", "seed", "snapshot", "clone", "retry", "run-o
 # What this adapter's create_table_as emits. Neither engine is handed it: the embedded one refuses a
 # changed schema, while the writer below replaces a table atomically on both, schema included.
 REPLACE_TABLE = re.compile(
-    r"\s*create or replace table (?P<table>\S+)\s+using delta\s+"
+    r"\s*(?:/\*.*?\*/\s*)?create or replace table (?P<table>\S+)\s+using delta\s+"
     r"(?:partitioned by \((?P<partitions>[^)]*)\)\s+)?as\s(?P<query>.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -38,11 +41,8 @@ class LakehouseCredentials(SparkCredentials):
     """A profile's output: ``engine`` (``local`` or ``spark``), ``schema`` and ``threads``; no secrets."""
 
     engine: str = "local"
-
-    def __post_init__(self) -> None:
-        self.method = self.method or SparkConnectionMethod.SESSION
-        self.host = self.host or "localhost"
-        super().__post_init__()
+    method: SparkConnectionMethod = SparkConnectionMethod.SESSION
+    host: str = "localhost"
 
     @property
     def type(self) -> str:
@@ -74,27 +74,19 @@ class LakehouseCursor(Cursor):
     def execute(self, sql: str, *parameters: Any) -> None:
         if parameters:
             raise DbtRuntimeError("The lakehouse adapter takes no bound parameters.")
-        self._rows = None
+        self._rows = self._df = None
         if replacement := REPLACE_TABLE.fullmatch(sql):
             partitions = [name.strip() for name in (replacement["partitions"] or "").split(",") if name.strip()]
             replace_table(self._spark.sql(replacement["query"]), replacement["table"], partitions)
-            self._df = None
         else:
             self._df = self._spark.sql(sql)
 
-
-class LakehouseHandle(SessionConnectionWrapper):
-    """What dbt holds as an open connection."""
-
-    def __init__(self, spark: SparkSession) -> None:
-        self.spark = spark
-        self._cursor = None
-
-    def cursor(self) -> LakehouseHandle:
-        # dbt asks for a cursor for each statement and reads one before it asks for the next.
-        handle = LakehouseHandle(self.spark)
-        handle._cursor = LakehouseCursor(self.spark)
-        return handle
+    def fetchall(self) -> list[Any] | None:
+        # DataFrame.collect would move timestamps from UTC into the time zone of this machine.
+        if self._rows is None and self._df is not None:
+            columns = [column.to_pylist() for column in self._df.toArrow().columns]
+            self._rows = list(zip(*columns, strict=True))  # type: ignore[arg-type]  # tuples do for rows
+        return self._rows
 
 
 class LakehouseConnectionManager(SparkConnectionManager):
@@ -110,10 +102,12 @@ class LakehouseConnectionManager(SparkConnectionManager):
             return connection
         try:
             cls._hold_write_lock(connection.credentials.warehouse)
-            connection.handle = LakehouseHandle(connection.credentials.session())
+            spark = connection.credentials.session()
         except errors.LakehouseError as error:
             connection.state = ConnectionState.FAIL
             raise FailedToConnectError(str(error)) from error
+        maker = SimpleNamespace(cursor=partial(LakehouseCursor, spark))  # all that the wrapper asks for
+        connection.handle = SessionConnectionWrapper(maker)  # type: ignore[arg-type]
         connection.state = ConnectionState.OPEN
         return connection
 
@@ -154,7 +148,11 @@ def replace_table(frame: DataFrame, table: str, partitions: list[str]) -> None:
     Raises:
         LakehouseError: a partitioning that could not be registered again.
     """
-    catalog.check_partitions(frame.schema, partitions)
+    catalog.check_layout(frame.schema, partitions)
+    # As on Spark, every column may hold nulls. The embedded engine would make those NOT NULL that have
+    # none by the look of this query, and no later merge or snapshot could bring one.
+    nullable = StructType([StructField(field.name, field.dataType) for field in frame.schema])
+    frame = frame.unionAll(frame.sparkSession.createDataFrame([], nullable))
     writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
     if partitions:
         writer = writer.partitionBy(*partitions)

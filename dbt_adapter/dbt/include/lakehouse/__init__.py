@@ -1,3 +1,1 @@
-import os
-
-PACKAGE_PATH = os.path.dirname(__file__)
+PACKAGE_PATH = __path__[0]

@@ -2,14 +2,15 @@
    The contract is checked for the rows of an incremental run too, which dbt-spark leaves out. #}
 {% macro lakehouse__create_table_as(temporary, relation, compiled_code, language='sql') -%}
   {%- if language == 'python' -%}
-    {%- if temporary -%}
+    {%- if config.get('materialized') != 'table' -%}
       {% do exceptions.raise_compiler_error(
-          "The Python model " ~ model.name ~ " is incremental; here Python models are tables. "
+          "The Python model " ~ model.name ~ " is " ~ config.get('materialized') ~ "; here Python models are tables. "
           ~ "Set materialized='table', and put an incremental SQL model on top of it."
       ) %}
-    {%- endif -%}
-    {{- lakehouse_write_python_model(compiled_code, relation) -}}
-  {%- else -%}
+    {%- endif %}
+{{ compiled_code }}
+write_model(model(dbtObj(spark.table), spark), "{{ relation }}", {{ (config.get('partition_by') or []) | tojson }})
+  {% else -%}
     {%- if config.get('contract').enforced -%}
       {%- do assert_columns_equivalent(compiled_code) -%}
       {%- set compiled_code = get_select_subquery(compiled_code) -%}
@@ -26,11 +27,6 @@
   {%- endif -%}
 {%- endmacro %}
 
-{% macro lakehouse_write_python_model(compiled_code, relation) -%}
-{{ compiled_code }}
-write_model(model(dbtObj(spark.table), spark), "{{ relation }}")
-{%- endmacro %}
-
 {% macro lakehouse__create_schema(relation) -%}
   {% do adapter.create_schema_with_location(relation.schema) %}
 {%- endmacro %}
@@ -40,23 +36,27 @@ write_model(model(dbtObj(spark.table), spark), "{{ relation }}")
 {% macro lakehouse__persist_constraints(relation, model) %}{% endmacro %}
 {% macro lakehouse__persist_docs(relation, model, for_relation, for_columns) %}{% endmacro %}
 
-{% macro lakehouse__alter_relation_add_remove_columns(relation, add_columns, remove_columns) %}
-  {% if remove_columns %}
+{% macro lakehouse__sync_column_schemas(on_schema_change, target_relation, changes) %}
+  {% set lost = changes['target_not_in_source'] | map(attribute='name') | list %}
+  {% set retyped = changes['new_target_types'] if on_schema_change == 'sync_all_columns' else [] %}
+  {% if lost or retyped %}
     {% do exceptions.raise_compiler_error(
-        "The model " ~ relation ~ " no longer has the column(s) " ~ remove_columns | map(attribute='name') | join(', ')
-        ~ ". This engine cannot drop columns: run it with --full-refresh, or set on_schema_change='append_new_columns'."
+        "The query of " ~ target_relation ~ " no longer fits the table: columns that are gone: "
+        ~ (lost | join(', ') or 'none') ~ "; columns of another type: "
+        ~ (retyped | map(attribute='column_name') | join(', ') or 'none')
+        ~ ". This engine can only add columns: run the model with --full-refresh."
     ) %}
   {% endif %}
-  {% if add_columns %}{% do adapter.add_columns(relation, add_columns) %}{% endif %}
+  {% do create_columns(target_relation, changes['source_not_in_target']) %}
 {% endmacro %}
-
-{% macro lakehouse__alter_column_type(relation, column_name, new_column_type) -%}
-  {% do exceptions.raise_compiler_error(
-      "The column " ~ column_name ~ " of " ~ relation ~ " is now " ~ new_column_type
-      ~ ". This engine cannot change a column's type: run the model with --full-refresh."
-  ) %}
-{%- endmacro %}
 
 {% macro lakehouse__create_columns(relation, columns) %}
   {% if columns %}{% do adapter.add_columns(relation, columns) %}{% endif %}
 {% endmacro %}
+
+{# The catalog of both engines lives in memory: a view would be gone in the next process. #}
+{% materialization view, adapter='lakehouse' %}
+  {% do exceptions.raise_compiler_error(
+      "The model " ~ model.name ~ " is a view, and no view outlives this process: set materialized to table or ephemeral."
+  ) %}
+{% endmaterialization %}

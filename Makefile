@@ -1,0 +1,50 @@
+# Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+OLIST ?=
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
+	@echo "Setting up .venv (about 1.5 GB; a minute or two, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/.installed ## Set up, build everything, say where to look. With OLIST=path/to/archive.zip: on the real data.
+ifeq ($(OLIST),)
+	@$(BIN)/python -m tests.shop data/landing/shop
+	@$(BIN)/lakehouse run --path data/landing/shop
+else
+	@$(BIN)/lakehouse run --path "$(OLIST)"
+endif
+
+test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
+	@$(BIN)/python -m pytest
+
+test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
+	@$(BIN)/python -m pytest -m "not slow and not olist and not spark"
+
+lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every target with deprecations as errors.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --nofail-on-warnings --processes 2 dbt_project/models
+	@for target in local spark databricks; do \
+	  $(BIN)/dbt --quiet parse --no-partial-parse --target $$target --project-dir dbt_project --profiles-dir profiles \
+	    --target-path target/lint_$$target --warn-error-options '{"error": ["Deprecations"]}' || exit 1; \
+	done
+
+format: .venv/.installed ## Put Python and SQL into shape.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix dbt_project/models
+
+clean: ## Remove everything that the program made; .venv stays.
+	rm -rf data warehouse site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs

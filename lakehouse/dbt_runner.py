@@ -1,0 +1,103 @@
+"""dbt in this process, on the session and under the lock that the rest of the program uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from lakehouse import settings
+from lakehouse.errors import LakehouseError, disk_full, is_disk_full
+
+MAX_FAILURES_SHOWN = 10
+
+
+class Progress(NamedTuple):
+    """How far a dbt command has come."""
+
+    done: int
+    total: int
+    node: str
+
+
+class NodeResult(NamedTuple):
+    """What became of one model, test or snapshot."""
+
+    unique_id: str
+    status: str
+    seconds: float
+    message: str
+
+    @property
+    def name(self) -> str:
+        """The node's own name, without its kind and project."""
+        return self.unique_id.split(".")[2]
+
+
+class DbtFailed(LakehouseError):
+    """A dbt command that did not succeed; ``what`` lists the nodes that failed."""
+
+
+def run_dbt(
+    command: Sequence[str], target: str, progress: Callable[[Progress], None] = lambda _: None
+) -> list[NodeResult]:
+    """Run a dbt command on the project.
+
+    Args:
+        command: the words after ``dbt``, for example ``["build", "--selector", "gold"]``.
+        target: the profile's output to use.
+        progress: called as nodes finish.
+
+    Returns:
+        A result per node that ran.
+
+    Raises:
+        DbtFailed: the project does not parse, or a node failed; the message says which and why.
+    """
+    from dbt.cli.main import dbtRunner  # takes seconds to import: --help and bad input should not wait for it
+
+    total = 0
+    done = 0
+
+    def on_event(event: Any) -> None:
+        nonlocal total, done
+        if event.info.name == "LogStartLine":
+            total = event.data.total
+        elif event.info.name == "NodeFinished":
+            done += 1
+            progress(Progress(done, total, event.data.node_info.node_name))
+
+    arguments = [
+        *command,
+        *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.PROFILES)),
+        *("--target", target, "--log-path", str(settings.DBT_PROJECT / "logs")),
+        *("--log-level", "none", "--log-level-file", "info"),
+    ]
+    answer = dbtRunner(callbacks=[on_event]).invoke(arguments)
+    if isinstance(answer.exception, KeyboardInterrupt):
+        raise answer.exception
+    if answer.exception and is_disk_full(answer.exception):
+        raise disk_full(settings.DBT_PROJECT)
+    results = [
+        NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "")
+        for item in getattr(answer.result, "results", None) or []
+    ]
+    if not answer.success:
+        raise DbtFailed(_explain(command, answer.exception, results), "The full log is dbt_project/logs/dbt.log.")
+    return results
+
+
+def _explain(command: Sequence[str], exception: BaseException | None, results: list[NodeResult]) -> str:
+    if exception is not None:
+        return f"`dbt {' '.join(command)}` could not start: {str(exception).strip()}"
+    failed = [result for result in results if result.status in ("error", "fail", "runtime error")]
+    skipped = sum(result.status == "skipped" for result in results)
+    lines = [f"  {result.name}: {_first_lines(result.message)}" for result in failed[:MAX_FAILURES_SHOWN]]
+    if len(failed) > MAX_FAILURES_SHOWN:
+        lines.append(f"  and {len(failed) - MAX_FAILURES_SHOWN} more")
+    summary = f"{len(failed)} of {len(results)} models and tests failed, {skipped} were skipped because of it:"
+    return "\n".join([summary, *lines])
+
+
+def _first_lines(message: str, count: int = 12) -> str:
+    lines = [line.rstrip() for line in message.strip().splitlines() if line.strip()]
+    return "\n    ".join(lines[:count])

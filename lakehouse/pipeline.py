@@ -1,0 +1,86 @@
+"""The steps from landing files to Gold, each all or nothing.
+
+A step that fails puts the tables of its layer back to what they were, so that readers see good states only.
+A process that is killed leaves every table readable, and the next run finishes the job.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from lakehouse import catalog, dbt_runner, lock, session, tables
+from lakehouse.errors import LakehouseError
+from lakehouse.ingest import FileReport, ingest
+
+LAYERS = ("silver", "gold")
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being worked on, how much is done, and how much there is."""
+
+
+class StepReport(NamedTuple):
+    """What a step did: how long it took, and a line per file or node."""
+
+    name: str
+    seconds: float
+    files: list[FileReport]
+    nodes: list[dbt_runner.NodeResult]
+
+
+def ingest_step(source: str, path: Path, warehouse: Path, progress: Progress) -> StepReport:
+    """Landing files to Bronze; raises as :func:`lakehouse.ingest.ingest`."""
+    started = time.perf_counter()
+    files = ingest(source, path, warehouse, progress)
+    return StepReport("bronze", time.perf_counter() - started, files, [])
+
+
+def build_step(layer: str, target: str, warehouse: Path, progress: Progress) -> StepReport:
+    """Build and test one layer with dbt.
+
+    Raises:
+        DbtFailed: a model or a test failed; the layer's tables are as they were before.
+    """
+    started = time.perf_counter()
+    with tables.writing(warehouse, [layer]):
+        try:
+            nodes = dbt_runner.run_dbt(
+                ["build", "--selector", layer],
+                target,
+                lambda step: progress(step.node, step.done, step.total),
+            )
+        except BaseException:
+            session.close_session(target, warehouse)
+            raise
+    return StepReport(layer, time.perf_counter() - started, [], nodes)
+
+
+def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
+    """Build and test layers one after the other; yields a report after each.
+
+    Raises:
+        LakehouseError: no such target, nothing to build from, or a layer failed.
+    """
+    session.check_engine(target)
+    if warehouse.exists():
+        catalog.prepare(warehouse)
+    if not catalog.tables(warehouse, ["bronze"]):
+        raise LakehouseError(
+            f"Bronze is empty: {warehouse} holds nothing to build from.", "Run `lakehouse ingest --path ...` first."
+        )
+    with lock.writing(warehouse):
+        for layer in layers:
+            yield build_step(layer, target, warehouse, progress)
+
+
+def run(source: str, path: Path, target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
+    """Everything, from landing files to Gold; yields a report after each step.
+
+    Raises:
+        LakehouseError: the delivery cannot be used, or a layer failed.
+    """
+    session.check_engine(target)
+    yield ingest_step(source, path, warehouse, progress)
+    yield from build(LAYERS, target, warehouse, progress)

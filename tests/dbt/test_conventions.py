@@ -1,0 +1,139 @@
+"""The project's own rules, read from dbt's manifest."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from dbt.cli.main import dbtRunner
+
+from lakehouse import settings
+
+# What the embedded engine lacks, and what would make a table differ from run to run.
+FORBIDDEN = (
+    "qualify|pivot|tablesample|session_window|input_file_name|_metadata|read_files|optimize|vacuum|"
+    "rand|current_timestamp|current_date|now|getdate|ntile|recursive"
+)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    target = tmp_path_factory.mktemp("target")
+    answer = dbtRunner().invoke(
+        ["--quiet", "parse", "--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.PROFILES)]
+        + ["--target-path", str(target), "--no-partial-parse", "--log-path", str(target)]
+    )
+    assert answer.success, answer.exception
+    return answer.result
+
+
+def models(manifest: Any, schema: str | None = None) -> list[Any]:
+    return [
+        node
+        for node in manifest.nodes.values()
+        if node.resource_type == "model" and (schema is None or node.schema == schema)
+    ]
+
+
+def attached_tests(manifest: Any, model: Any) -> list[Any]:
+    return [node for node in manifest.nodes.values() if getattr(node, "attached_node", None) == model.unique_id]
+
+
+def test_a_model_has_one_yaml_of_its_own_name(manifest: Any) -> None:
+    for model in models(manifest):
+        assert Path(str(model.patch_path)).stem == model.name
+
+
+def test_everything_is_described(manifest: Any) -> None:
+    for node in [*models(manifest), *manifest.sources.values()]:
+        assert node.description.strip(), node.unique_id
+        for column in node.columns.values():
+            assert column.description.strip(), f"{node.unique_id}.{column.name}"
+
+
+def test_every_description_opens_with_the_grain(manifest: Any) -> None:
+    for model in models(manifest):
+        assert re.match(r"One row( per|,)", model.description), model.name
+
+
+def test_gold_has_enforced_contracts_and_a_grain_test(manifest: Any) -> None:
+    gold = [model for model in models(manifest, "gold") if not model.name.startswith("int_")]
+    assert len(gold) >= 4
+    for model in gold:
+        assert model.config.contract.enforced, model.name
+        assert any(test.test_metadata.name == "grain" for test in attached_tests(manifest, model)), model.name
+        assert any(test.model == model.name for test in manifest.unit_tests.values()), model.name
+
+
+def test_python_models_feed_a_contract_and_are_called_int(manifest: Any) -> None:
+    for model in models(manifest):
+        assert (model.language == "python") == model.name.startswith("int_"), model.name
+
+
+def test_a_not_null_constraint_has_a_not_null_test_beside_it(manifest: Any) -> None:
+    checked = 0
+    for model in models(manifest):
+        tested = {
+            test.column_name for test in attached_tests(manifest, model) if test.test_metadata.name == "not_null"
+        }
+        for column in model.columns.values():
+            if any(constraint.type == "not_null" for constraint in column.constraints):
+                checked += 1
+                assert column.name in tested, f"{model.name}.{column.name}"
+    assert checked > 10
+
+
+def test_layers_read_only_from_below(manifest: Any) -> None:
+    allowed = {"silver": {"bronze", "silver"}, "gold": {"silver", "gold"}}
+    for model in models(manifest):
+        for parent in model.depends_on.nodes:
+            schema = (manifest.nodes.get(parent) or manifest.sources[parent]).schema
+            assert schema in allowed[model.schema], f"{model.name} reads {parent}"
+
+
+def test_bronze_is_read_by_staging_and_quarantine_alone(manifest: Any) -> None:
+    for model in models(manifest):
+        if any(parent.startswith("source.") for parent in model.depends_on.nodes):
+            assert model.name.startswith(("stg_", "quarantined_")), model.name
+
+
+def test_every_staged_table_is_accounted_for(manifest: Any) -> None:
+    staged = {model.name.removeprefix("stg_") for model in models(manifest) if model.name.startswith("stg_")}
+    accounted = {
+        test.test_metadata.kwargs["table"]
+        for test in manifest.nodes.values()
+        if test.resource_type == "test" and test.test_metadata and test.test_metadata.name == "rows_accounted_for"
+    }
+    assert staged == accounted
+
+
+def test_models_avoid_words_that_an_engine_lacks(manifest: Any) -> None:
+    for model in models(manifest):
+        if model.language == "sql":
+            code = re.sub(r"--[^\n]*|\{#.*?#\}|'[^']*'", " ", model.raw_code, flags=re.DOTALL)
+            found = re.search(rf"\b({FORBIDDEN})\b", code, flags=re.IGNORECASE)
+            assert found is None, f"{model.name}: {found}"
+
+
+def test_each_test_runs_in_exactly_one_step() -> None:
+    steps: dict[str, set[str]] = {}
+    everything = listed()
+    for layer in ("silver", "gold"):
+        steps[layer] = listed("--selector", layer)
+    assert steps["silver"] | steps["gold"] == everything
+    assert steps["silver"] & steps["gold"] == set()
+
+
+def listed(*selection: str) -> set[str]:
+    answer = dbtRunner().invoke(
+        ["--quiet", "ls", *selection, "--resource-type", "all", "--output", "json"]
+        + ["--output-keys", "unique_id", "--project-dir", str(settings.DBT_PROJECT)]
+        + ["--profiles-dir", str(settings.PROFILES)]
+    )
+    assert answer.success, answer.exception
+    lines = cast("list[str]", answer.result)
+    kinds = ("test.", "unit_test.", "model.", "snapshot.")
+    return {name for name in (json.loads(line)["unique_id"] for line in lines) if name.startswith(kinds)}

@@ -1,0 +1,39 @@
+"""The same dbt project on Apache Spark gives the tables that the embedded engine gives, row by row."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import OLIST_ARCHIVE
+from tests.delta import contents, differences
+from tests.runs import command
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+SCHEMAS = ("silver", "gold")
+
+
+@pytest.fixture
+def delivery(request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """The real Olist where it is at hand, the small shop elsewhere: the files, and what the local engine built."""
+    real = OLIST_ARCHIVE.exists() or os.environ.get("REQUIRE_OLIST") == "1"
+    files, built = ("olist_archive", "olist_warehouse") if real else ("shop", "shop_warehouse")
+    return request.getfixturevalue(files), request.getfixturevalue(built)
+
+
+@pytest.mark.usefixtures("java")
+def test_every_table_is_the_same_on_spark(delivery: tuple[Path, Path], tmp_path: Path) -> None:
+    files, local = delivery
+    run = command(tmp_path / "spark", "run", "--target", "spark", "--path", str(files))
+    assert run.returncode == 0, run.stdout + run.stderr
+    print(re.findall("Time by step.*", run.stdout))  # for the record; pytest -s shows it
+    ours, theirs = contents(local, SCHEMAS), contents(tmp_path / "spark", SCHEMAS)
+    assert len(ours) > 30
+    for tables in (ours, theirs):
+        for name, rows in tables.items():
+            if "_ingested_at" in rows.column_names:  # the two warehouses were filled at different times
+                tables[name] = rows.drop_columns(["_ingested_at"])
+    assert differences(ours, theirs) == []

@@ -1,0 +1,125 @@
+"""The tables on disk, and what a fresh session knows of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from lakehouse import catalog
+from lakehouse.catalog import TableName
+from lakehouse.errors import LakehouseError
+from lakehouse.session import close_session, open_session
+
+
+def write(warehouse: Path, name: str, rows: pa.Table) -> None:
+    catalog.prepare(warehouse)
+    write_deltalake(warehouse / name.replace(".", "/"), rows)
+
+
+def test_a_fresh_session_knows_columns_and_nullability(warehouse: Path) -> None:
+    schema = pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("price", pa.decimal128(18, 2)),
+            pa.field("seen", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+    write(warehouse, "gold.things", pa.table({"id": [1], "price": [None], "seen": [None]}, schema))
+    frame = open_session("local", warehouse).table("gold.things")
+    assert [(field.name, field.dataType.simpleString(), field.nullable) for field in frame.schema] == [
+        ("id", "bigint", False),
+        ("price", "decimal(18,2)", True),
+        ("seen", "timestamp", True),
+    ]
+    assert frame.count() == 1
+
+
+def test_columns_with_odd_names_are_quoted(warehouse: Path) -> None:
+    write(warehouse, "gold.things", pa.table({"a b": [1], "c`d": [2]}))
+    assert open_session("local", warehouse).sql("select `a b`, `c``d` from gold.things").collect() == [(1, 2)]
+
+
+@pytest.mark.parametrize("folder", ["a warehouse", "armazém", "it's", "50%", "no#1"])
+def test_any_folder_name_will_do(folder: str, tmp_path: Path) -> None:
+    warehouse = tmp_path / folder
+    session = open_session("local", warehouse)
+    session.sql("select 7 as a").write.format("delta").mode("overwrite").saveAsTable("gold.things")
+    assert (warehouse / "gold" / "things" / "_delta_log").is_dir()
+    close_session("local", warehouse)
+    assert open_session("local", warehouse).table("gold.things").collect() == [(7,)]
+    assert [entry.name for entry in tmp_path.iterdir()] == [folder]
+
+
+def test_a_folder_without_a_commit_is_no_table(warehouse: Path) -> None:
+    catalog.prepare(warehouse)
+    (warehouse / "gold" / "half" / "_delta_log").mkdir(parents=True)
+    (warehouse / "gold" / "half" / "part-0.parquet").write_bytes(b"")
+    assert catalog.tables(warehouse) == []
+    open_session("local", warehouse)
+
+
+def test_a_damaged_log_is_named(warehouse: Path) -> None:
+    write(warehouse, "gold.things", pa.table({"a": [1]}))
+    next((warehouse / "gold/things/_delta_log").glob("*.json")).write_text("not json")
+    with pytest.raises(LakehouseError, match=r"gold\.things at .* cannot be read.*delete that folder"):
+        open_session("local", warehouse)
+
+
+def test_register_again_after_the_schema_changed(warehouse: Path) -> None:
+    write(warehouse, "gold.things", pa.table({"a": [1]}))
+    session = open_session("local", warehouse)
+    table = TableName("gold", "things")
+    write_deltalake(table.path(warehouse), pa.table({"b": ["x"]}), mode="overwrite", schema_mode="overwrite")
+    catalog.register(session, "local", warehouse, table)
+    assert session.table("gold.things").collect() == [("x",)]
+
+
+def test_two_sessions_over_two_warehouses_do_not_mix(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(tmp_path / name, "gold.things", pa.table({"a": [name]}))
+    assert open_session("local", tmp_path / "one").table("gold.things").collect() == [("one",)]
+    assert open_session("local", tmp_path / "two").table("gold.things").collect() == [("two",)]
+
+
+def test_drop_removes_the_files(warehouse: Path) -> None:
+    write(warehouse, "gold.things", pa.table({"a": [1]}))
+    session = open_session("local", warehouse)
+    catalog.drop(session, warehouse, TableName("gold", "things"))
+    assert catalog.tables(warehouse) == []
+    assert not session.catalog.tableExists("gold.things")
+
+
+def test_a_folder_of_something_else_is_left_alone(warehouse: Path) -> None:
+    warehouse.mkdir()
+    (warehouse / "thesis.docx").write_text("mine")
+    with pytest.raises(LakehouseError, match=r"not a warehouse of this project: it holds thesis\.docx"):
+        open_session("local", warehouse)
+    assert [entry.name for entry in warehouse.iterdir()] == ["thesis.docx"]
+
+
+def test_a_file_in_place_of_the_warehouse(warehouse: Path) -> None:
+    warehouse.write_text("")
+    with pytest.raises(LakehouseError, match="is a file, not a folder"):
+        catalog.prepare(warehouse)
+
+
+def test_unknown_engine(warehouse: Path) -> None:
+    with pytest.raises(LakehouseError, match=r"no engine called 'duck'.*local, spark"):
+        open_session("duck", warehouse)
+
+
+def test_a_session_is_shared_until_it_is_closed(warehouse: Path) -> None:
+    first = open_session("local", warehouse)
+    assert open_session("local", warehouse) is first
+    close_session("local", warehouse)
+    assert open_session("local", warehouse) is not first
+
+
+def test_the_time_zone_is_utc(warehouse: Path) -> None:
+    session = open_session("local", warehouse)
+    assert session.conf.get("spark.sql.session.timeZone") == "UTC"
+    text = session.sql("select cast(timestamp '2018-01-01 00:00:00' as string)").collect()
+    assert text == [("2018-01-01 00:00:00",)]

@@ -1,0 +1,64 @@
+"""Limits of the engines, and what is said where one cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from pyspark.errors import PySparkException
+
+from lakehouse import session
+from lakehouse.errors import LakehouseError
+
+
+def test_the_memory_limit_is_a_share_of_the_machine() -> None:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < session.memory_limit() <= machine * session.MEMORY_SHARE
+
+
+def test_the_embedded_engine_runs_within_the_limit(warehouse: Path) -> None:
+    session.open_session("local", warehouse)
+    assert os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] == "fair"
+    assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE"]) == session.memory_limit()
+
+
+def test_the_embedded_engine_listens_on_loopback_only(warehouse: Path) -> None:
+    session.open_session("local", warehouse)
+    assert session._sail_address()[0] == "127.0.0.1"
+
+
+def test_an_engine_that_ctrl_c_has_ended_is_noticed_at_once_and_started_again(warehouse: Path) -> None:
+    first = session.open_session("local", warehouse)
+    first.sql("select 7 as a").write.format("delta").mode("overwrite").saveAsTable("gold.things")
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    while session._sail_answers():
+        pass
+    with pytest.raises(PySparkException):
+        first.table("gold.things").collect()
+    second = session.open_session("local", warehouse)
+    assert second is not first
+    assert second.table("gold.things").collect() == [(7,)]
+
+
+@pytest.mark.parametrize(
+    ("banner", "said"),
+    [
+        (None, "needs Java, and no java was found"),
+        ('openjdk version "11.0.2" 2019-01-15', r"needs Java 17 or newer; .* is version 11\.0\.2"),
+        ('java version "1.8.0_292"', r"is version 1\.8\.0_292"),
+    ],
+)
+def test_spark_without_a_fitting_java(
+    banner: str | None, said: str, tmp_path: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if banner:
+        java = tmp_path / "java"
+        java.write_text(f"#!/bin/sh\necho '{banner}' >&2\n")
+        java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if banner else str(tmp_path / "empty"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(LakehouseError, match=said):
+        session.open_session("spark", warehouse)

@@ -1,0 +1,62 @@
+"""The way back to an earlier state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from lakehouse import catalog, tables
+from lakehouse.catalog import TableName
+from tests.delta import content
+
+THINGS = TableName("gold", "things")
+
+
+@pytest.fixture
+def things(warehouse: Path) -> Path:
+    catalog.prepare(warehouse)
+    write_deltalake(THINGS.path(warehouse), pa.table({"a": [1, 2]}))
+    return warehouse
+
+
+def test_row_counts_come_from_the_log(things: Path) -> None:
+    write_deltalake(THINGS.path(things), pa.table({"a": [3]}), mode="append")
+    assert tables.row_count(things, THINGS) == 3
+
+
+def test_a_failed_step_leaves_no_trace_in_what_readers_see(things: Path) -> None:
+    before = content(things, THINGS)
+    with pytest.raises(RuntimeError, match="boom"), tables.writing(things, ["gold"]):
+        write_deltalake(THINGS.path(things), pa.table({"b": ["x"]}), mode="overwrite", schema_mode="overwrite")
+        write_deltalake(things / "gold" / "fresh", pa.table({"a": [1]}))
+        raise RuntimeError("boom")
+    assert content(things, THINGS).equals(before)
+    assert catalog.tables(things) == [THINGS]
+
+
+def test_the_failed_versions_stay_for_inspection(things: Path) -> None:
+    with pytest.raises(RuntimeError), tables.writing(things, ["gold"]):
+        write_deltalake(THINGS.path(things), pa.table({"a": [9]}), mode="overwrite")
+        raise RuntimeError
+    assert DeltaTable(THINGS.path(things), version=1).to_pyarrow_table().to_pylist() == [{"a": 9}]
+
+
+def test_other_layers_and_untouched_tables_keep_their_version(things: Path) -> None:
+    silver = TableName("silver", "things")
+    write_deltalake(silver.path(things), pa.table({"a": [1]}))
+    before = tables.versions(things, ["gold", "silver"])
+    with pytest.raises(RuntimeError), tables.writing(things, ["gold"]):
+        write_deltalake(silver.path(things), pa.table({"a": [2]}), mode="append")
+        raise RuntimeError
+    after = tables.versions(things, ["gold", "silver"])
+    assert after[THINGS] == before[THINGS]
+    assert after[silver] == before[silver] + 1
+
+
+def test_a_step_that_succeeds_keeps_its_work(things: Path) -> None:
+    with tables.writing(things, ["gold"]):
+        write_deltalake(THINGS.path(things), pa.table({"a": [3]}), mode="append")
+    assert tables.row_count(things, THINGS) == 3
