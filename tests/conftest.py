@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from tests.runs import command
 from tests.shop import write_shop
 
 OLIST_ARCHIVE = Path(os.environ.get("OLIST_ARCHIVE") or ROOT.parent / "shared" / "olist" / "archive.zip")
+
+
+# A shell that starts the tests in the background has Ctrl-C ignored; some tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need(available: bool, variable: str, reason: str) -> None:

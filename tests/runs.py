@@ -12,8 +12,10 @@ from lakehouse.settings import ROOT
 
 def environment_for(warehouse: Path) -> dict[str, str]:
     """A process that writes to this warehouse, and leaves dbt's files beside it."""
+    # This process may have opened the embedded engine, which leaves its marks in the environment.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_CONNECT", "SAIL_"))}
     return {
-        **os.environ,
+        **inherited,
         "LAKEHOUSE_WAREHOUSE": str(warehouse),
         "DBT_TARGET_PATH": str(warehouse.parent / "dbt_target"),
     }

@@ -112,6 +112,10 @@ class Project:
     def spark(self) -> SparkSession:
         return session.open_session("local", self.warehouse)
 
+    def known(self) -> list[str]:
+        """The tables and views that the engine knows, those that dbt should have dropped among them."""
+        return sorted(table.name for table in self.spark.catalog.listTables("silver"))
+
     def path(self, table: str) -> Path:
         return self.warehouse / "silver" / table
 

@@ -64,7 +64,8 @@ def test_unit_tests_run_on_an_empty_warehouse_because_what_they_need_is_built_fi
         "only_later_ids_are_taken": "pass",
         "later": "success",
     }
-    assert names.rows("later") == [(1,), (2,), (3,)]  # the fixture of the test left no trace
+    assert names.rows("later") == [(1,), (2,), (3,)]  # not the fixture of the test
+    assert names.known() == ["later", "names", "shouted"]
 
 
 def test_a_unit_test_that_fails_keeps_its_model_from_being_built(names: Project) -> None:

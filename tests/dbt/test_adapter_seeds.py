@@ -80,5 +80,7 @@ def test_a_value_that_does_not_fit_its_type_fails_and_leaves_the_table_as_it_was
     project.seed("s", CSV.replace("2018-02-28,true", "2018-02-30,true"), YML)
     said = project.fails("seed")
     assert "2018-02-30" in said
+    assert "2018-02-30" in said
     assert "cannot be cast" in said
+    assert said.startswith("s: Database Error")  # an error of the user, not a stack trace
     assert (project.version("s"), project.rows("s")) == (0, ROWS)

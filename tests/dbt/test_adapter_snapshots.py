@@ -41,6 +41,7 @@ def test_a_snapshot_keeps_the_old_row_and_the_span_in_which_it_held(project: Pro
         (2, "Bea", month(2), None),
         (2, "Bia", month(1), month(2)),
     ]
+    assert project.known() == ["history", "people"]
 
 
 def test_a_new_column_arrives_in_the_snapshot_and_is_null_in_old_rows(project: Project) -> None:

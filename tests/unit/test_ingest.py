@@ -701,7 +701,7 @@ def test_memory_does_not_grow_with_a_file_or_a_line(shop: Path, tmp_path: Path, 
         text=True,
         check=True,
     )
-    assert int(measured.stdout) < 700, "megabytes"
+    assert int(measured.stdout) < 1_000, "megabytes"
     (sellers,) = delta.query(warehouse, "select * from bronze__deliveries where table_name = 'sellers'")
     assert (sellers["row_count"], sellers["rejected_count"]) == (2_000_001, 101)
 
