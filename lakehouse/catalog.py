@@ -23,6 +23,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, MapType, StringType, StructType
 
 from lakehouse.errors import LakehouseError
+from lakehouse.lock import LOCK_FILE, OWNER_FILE
 from lakehouse.settings import SCHEMAS
 
 MARKER = ".lakehouse"
@@ -70,7 +71,8 @@ def prepare(warehouse: Path) -> None:
     if marker.exists():
         return
     warehouse.mkdir(parents=True, exist_ok=True)
-    strangers = sorted(entry.name for entry in warehouse.iterdir())
+    # Another process may be making the same warehouse at this moment.
+    strangers = sorted({entry.name for entry in warehouse.iterdir()} - {MARKER, LOCK_FILE, OWNER_FILE})
     if strangers:
         raise LakehouseError(
             f"{warehouse} is not a warehouse of this project: it holds {', '.join(strangers[:3])}"
@@ -103,7 +105,12 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
     except (DeltaError, OSError) as error:
         raise LakehouseError(
             f"The table {table} at {path} cannot be read: {str(error).splitlines()[0]}",
-            f"Bring {path} back from a copy, or delete that folder; the next run builds the table again.",
+            f"Bring {path} back from a copy. "
+            + (
+                "Without one, start a new warehouse and ingest every delivery again, oldest first."
+                if table.schema == "bronze"
+                else "Or delete that folder: the next run builds the table again."
+            ),
         ) from error
 
 

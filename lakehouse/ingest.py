@@ -231,6 +231,12 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
         }
         for name in (table, REJECTED_ROWS)
     )
+    if not delivered and len(rows) > 1:
+        raise LakehouseError(
+            f"{DELIVERIES} has lost its rows, which say what {table} holds in full.",
+            f"Bring {DELIVERIES.path(warehouse)} back from a copy. Without one, start a new warehouse and ingest "
+            "every delivery again, oldest first.",
+        )
     there = _Counts(rows.get(plan.batch_id, 0), rejected.get(plan.batch_id, 0))
     complete = delivered.get(plan.batch_id) == there
     unfinished = (rows.keys() | rejected.keys()) - delivered.keys()

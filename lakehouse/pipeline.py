@@ -1,7 +1,8 @@
 """The steps from landing files to Gold, each all or nothing.
 
-A step that fails puts the tables of its layer back to what they were, so that readers see good states only.
-A process that is killed leaves every table readable, and the next run finishes the job.
+A step that fails puts the tables of its layer back to what they were. While a step runs, a reader may see tables of
+the old build beside tables of the new one, each of them whole. A process that is killed leaves them so, and the next
+run finishes the job.
 """
 
 from __future__ import annotations

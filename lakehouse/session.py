@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -169,11 +170,13 @@ def _start_spark(warehouse: Path) -> SparkSession:
 
 
 def _require_java() -> None:
-    java = shutil.which("java", path=os.path.join(os.environ.get("JAVA_HOME", ""), "bin")) or shutil.which("java")
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=os.path.join(home, "bin") if home else None)
     mend = "Install a Java runtime, version 17 or newer, or use the local target, which needs none."
     if java is None:
         raise LakehouseError("The spark target needs Java, and no java was found.", mend)
     banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
-    version = banner.split('"')[1] if '"' in banner else "0"
-    if int(version.split(".")[0]) < 17:
+    version = banner.split('"')[1] if '"' in banner else "unknown"
+    major = re.match(r"\d+", version)
+    if major is None or int(major[0]) < 17:
         raise LakehouseError(f"The spark target needs Java 17 or newer; {java} is version {version}.", mend)

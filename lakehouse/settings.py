@@ -16,8 +16,3 @@ SCHEMAS = ("bronze", "silver", "gold", "ml", "quality")
 def warehouse() -> Path:
     """The folder that holds the Delta tables: ``LAKEHOUSE_WAREHOUSE``, or ``warehouse/`` in the repository."""
     return Path(os.environ.get("LAKEHOUSE_WAREHOUSE") or ROOT / "warehouse").expanduser().resolve()
-
-
-def target() -> str:
-    """The dbt target: ``LAKEHOUSE_TARGET``, or ``local``."""
-    return os.environ.get("LAKEHOUSE_TARGET") or "local"

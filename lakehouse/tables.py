@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
+
 from lakehouse import catalog, lock
 from lakehouse.catalog import TableName
-from lakehouse.errors import disk_errors_explained
+from lakehouse.errors import LakehouseError, disk_errors_explained
 
 Versions = dict[TableName, int]
 
@@ -23,25 +25,31 @@ def versions(warehouse: Path, schemas: Iterable[str]) -> Versions:
     return {table: catalog.open_delta(warehouse, table).version() for table in catalog.tables(warehouse, schemas)}
 
 
-def restore(warehouse: Path, schemas: Iterable[str], before: Versions) -> list[TableName]:
+def restore(warehouse: Path, schemas: Iterable[str], before: Versions) -> None:
     """Bring every table of the schemas back to the state noted in ``before``, on disk.
 
     A changed table gets a new version with the old content, so the failed versions stay for inspection;
     a table that did not exist is removed. An open session does not notice: close it.
 
-    Returns:
-        The tables that were changed back or removed.
+    Raises:
+        LakehouseError: some tables could not be put back; all others were, and the message names those.
     """
-    touched = []
-    for table, version in versions(warehouse, schemas).items():
-        if table not in before:
-            shutil.rmtree(table.path(warehouse))
-        elif version != before[table]:
-            catalog.open_delta(warehouse, table).restore(before[table])
-        else:
-            continue
-        touched.append(table)
-    return touched
+    stuck = {}
+    # New tables go first: that frees the space which the others may need.
+    for table in sorted(catalog.tables(warehouse, schemas), key=lambda table: table in before):
+        try:
+            if table not in before:
+                shutil.rmtree(table.path(warehouse))
+            elif (delta := catalog.open_delta(warehouse, table)).version() != before[table]:
+                delta.restore(before[table])
+        except (LakehouseError, DeltaError, OSError) as error:
+            stuck[table] = str(error).splitlines()[0]
+    if stuck:
+        names = "; ".join(f"{table} ({reason})" for table, reason in stuck.items())
+        raise LakehouseError(
+            f"These tables hold the state of a failed step and could not be put back: {names}.",
+            "Free space or give write access, then run the command again: it builds them anew.",
+        )
 
 
 @contextmanager

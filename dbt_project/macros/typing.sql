@@ -5,17 +5,18 @@
 {%- endmacro %}
 
 {% macro as_integer(column) -%}
-  try_cast({{ column }} as int)
+  try_cast({{ as_text(column) }} as int)
 {%- endmacro %}
 
 {% macro as_money(column) -%}
-  try_cast({{ column }} as decimal(18, 2))
+  try_cast({{ as_text(column) }} as decimal(18, 2))
 {%- endmacro %}
 
-{% macro as_double(column) -%}
-  try_cast({{ column }} as double)
+{# Degrees: decimal, so that a mean does not depend on the order in which points are added up. #}
+{% macro as_degrees(column) -%}
+  try_cast({{ as_text(column) }} as decimal(20, 15))
 {%- endmacro %}
 
 {% macro as_timestamp(column) -%}
-  try_to_timestamp({{ column }}, 'yyyy-MM-dd HH:mm:ss')
+  try_to_timestamp({{ as_text(column) }}, 'yyyy-MM-dd HH:mm:ss')
 {%- endmacro %}

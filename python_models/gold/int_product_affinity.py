@@ -84,6 +84,10 @@ def affinity(lines):
 
 
 def model(dbt, session):
-    orders = dbt.ref("orders").where("is_revenue_order").select("order_id")
-    lines = dbt.ref("order_items").join(orders, "order_id")
-    return affinity(lines)
+    orders = (
+        dbt.ref("orders")
+        .crossJoin(dbt.ref("as_of"))
+        .where("is_revenue_order and cast(purchased_at as date) <= as_of_date")
+        .select("order_id")
+    )
+    return affinity(dbt.ref("order_items").join(orders, "order_id"))

@@ -6,8 +6,8 @@ with staged as (
 centroids as (
     select
         zip_code_prefix,
-        avg(latitude) as latitude,
-        avg(longitude) as longitude,
+        cast(avg(latitude) as double) as latitude,
+        cast(avg(longitude) as double) as longitude,
         count(*) as point_count
     from staged
     group by zip_code_prefix

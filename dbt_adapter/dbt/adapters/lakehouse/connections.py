@@ -114,9 +114,12 @@ class LakehouseConnectionManager(SparkConnectionManager):
     @classmethod
     def _hold_write_lock(cls, warehouse: Path) -> None:
         with cls._guard:
-            if cls._write_lock is None and get_flags().WHICH in WRITING_COMMANDS:
-                catalog.prepare(warehouse)
-                cls._write_lock = lock.acquire_write(warehouse)
+            flags = get_flags()
+            writes = flags.WHICH in WRITING_COMMANDS or bool(getattr(flags, "STORE_FAILURES", False))
+            if writes and cls._write_lock is None:
+                with errors.disk_errors_explained(warehouse):
+                    catalog.prepare(warehouse)
+                    cls._write_lock = lock.acquire_write(warehouse)
 
     def cleanup_all(self) -> None:
         super().cleanup_all()
@@ -139,7 +142,10 @@ def explain(error: PySparkException) -> str:
     """An engine's error in the words a person needs, without the engine's own stack trace."""
     if errors.is_disk_full(error):
         return str(errors.disk_full(settings.warehouse()))
-    return (error.getMessage() or str(error)).split("JVM stacktrace:")[0].strip()
+    said = (error.getMessage() or str(error)).split("JVM stacktrace:")[0].strip()
+    if "TABLE_OR_VIEW_NOT_FOUND" in said and not catalog.tables(settings.warehouse(), ["bronze"]):
+        said += "\nBronze is empty: run `lakehouse ingest --path ...` first."
+    return said
 
 
 def replace_table(frame: DataFrame, table: str, partitions: list[str]) -> None:

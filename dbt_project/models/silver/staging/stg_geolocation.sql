@@ -5,8 +5,8 @@ with delivered as (
 typed as (
     select
         {{ as_text('geolocation_zip_code_prefix') }} as zip_code_prefix,
-        {{ as_double('geolocation_lat') }} as latitude,
-        {{ as_double('geolocation_lng') }} as longitude,
+        {{ as_degrees('geolocation_lat') }} as latitude,
+        {{ as_degrees('geolocation_lng') }} as longitude,
         {{ as_text('geolocation_city') }} as city,
         {{ as_text('geolocation_state') }} as state,
         {{ audit_columns() }}
