@@ -17,7 +17,7 @@ from dbt.adapters.exceptions import FailedToConnectError
 from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnectionMethod, SparkCredentials
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
 from dbt.flags import get_flags
-from dbt_common.exceptions import DbtDatabaseError, DbtRuntimeError
+from dbt_common.exceptions import DbtDatabaseError
 from filelock import FileLock
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -72,8 +72,6 @@ class LakehouseCursor(Cursor):
         self._spark = spark
 
     def execute(self, sql: str, *parameters: Any) -> None:
-        if parameters:
-            raise DbtRuntimeError("The lakehouse adapter takes no bound parameters.")
         self._rows = self._df = None
         if replacement := REPLACE_TABLE.fullmatch(sql):
             partitions = [name.strip() for name in (replacement["partitions"] or "").split(",") if name.strip()]
@@ -101,8 +99,9 @@ class LakehouseConnectionManager(SparkConnectionManager):
         if connection.state == ConnectionState.OPEN:
             return connection
         try:
-            cls._hold_write_lock(connection.credentials.warehouse)
-            spark = connection.credentials.session()
+            with errors.disk_errors_explained(connection.credentials.warehouse):
+                cls._hold_write_lock(connection.credentials.warehouse)
+                spark = connection.credentials.session()
         except errors.LakehouseError as error:
             connection.state = ConnectionState.FAIL
             raise FailedToConnectError(str(error)) from error
@@ -115,11 +114,9 @@ class LakehouseConnectionManager(SparkConnectionManager):
     def _hold_write_lock(cls, warehouse: Path) -> None:
         with cls._guard:
             flags = get_flags()
-            writes = flags.WHICH in WRITING_COMMANDS or bool(getattr(flags, "STORE_FAILURES", False))
-            if writes and cls._write_lock is None:
-                with errors.disk_errors_explained(warehouse):
-                    catalog.prepare(warehouse)
-                    cls._write_lock = lock.acquire_write(warehouse)
+            if cls._write_lock is None and (flags.WHICH in WRITING_COMMANDS or getattr(flags, "STORE_FAILURES", 0)):
+                catalog.prepare(warehouse)
+                cls._write_lock = lock.acquire_write(warehouse)
 
     def cleanup_all(self) -> None:
         super().cleanup_all()

@@ -127,7 +127,8 @@ class LakehouseAdapter(SparkAdapter):
             F.col(catalog.quote(name)).cast(types.get(name) or self.convert_type(table, index)).alias(name)
             for index, name in enumerate(table.column_names)
         ]
-        rows = [[None if value is None else _as_text(value) for value in row] for row in table.rows]
+        texts: dict[type, Any] = {Decimal: "{:f}".format, type(None): lambda _: None}
+        rows = [[texts.get(type(value), str)(value) for value in row] for row in table.rows]
         schema = StructType([StructField(name, StringType()) for name in table.column_names])
         with self.connections.exception_handler(f"seed {relation}"):
             text = self._credentials.session().createDataFrame(rows, schema)
@@ -142,7 +143,3 @@ class LakehouseAdapter(SparkAdapter):
     @property
     def python_submission_helpers(self) -> dict[str, Any]:
         return {"in_process": InProcessPythonJob}
-
-
-def _as_text(value: Any) -> str:
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
