@@ -114,7 +114,9 @@ class LakehouseConnectionManager(SparkConnectionManager):
     def _hold_write_lock(cls, warehouse: Path) -> None:
         with cls._guard:
             flags = get_flags()
-            if cls._write_lock is None and (flags.WHICH in WRITING_COMMANDS or getattr(flags, "STORE_FAILURES", 0)):
+            if cls._write_lock is None and (
+                flags.WHICH in WRITING_COMMANDS or getattr(flags, "STORE_FAILURES", False)
+            ):
                 catalog.prepare(warehouse)
                 cls._write_lock = lock.acquire_write(warehouse)
 
