@@ -154,19 +154,20 @@ def register(session: SparkSession, engine: str, warehouse: Path, table: TableNa
     """Make one table on disk known, or known anew after its schema has changed."""
     delta = open_delta(warehouse, table)
     location = table.path(engine_folder(engine, warehouse))
-    declared = ""
+    partitions = delta.metadata().partition_columns
+    layout = "using delta"
     if engine == "local":
-        # Spark reads the log itself; the embedded engine describes only what it is told.
+        # Spark reads the log itself; the embedded engine describes only what it is told, partitions last.
         fields = StructType.fromJson(json.loads(delta.schema().to_json())).fields
         columns = ", ".join(
             f"{quote(field.name)} {field.dataType.simpleString()}{'' if field.nullable else ' not null'}"
-            for field in fields
+            for field in sorted(fields, key=lambda field: field.name in partitions)
         )
-        declared = f"({columns})"
-    partitions = delta.metadata().partition_columns
-    partitioned = f"partitioned by ({', '.join(map(quote, partitions))})" if partitions and declared else ""
+        layout = f"({columns}) using delta"
+        if partitions:
+            layout += f" partitioned by ({', '.join(map(quote, partitions))})"
     session.sql(f"drop table if exists {table.quoted}")
-    session.sql(f"create table {table.quoted} {declared} using delta {partitioned} location {_literal(location)}")
+    session.sql(f"create table {table.quoted} {layout} location {_literal(location)}")
 
 
 def drop(session: SparkSession, warehouse: Path, table: TableName) -> None:

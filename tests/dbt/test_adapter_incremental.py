@@ -90,7 +90,6 @@ def test_a_new_column_that_is_nested_is_refused_before_it_is_added(project: Proj
     assert (project.version("t"), list(project.columns("t"))) == (0, ["id", "s"])
 
 
-@pytest.mark.xfail(strict=True, reason="catalog.register must declare partition columns last")
 def test_a_column_appended_to_a_partitioned_table_survives_a_fresh_start(project: Project) -> None:
     config = incremental("append_new_columns", partition_by="day")
     build(project, config, values("(1, date '2018-01-01')", "id, day"))
