@@ -669,16 +669,19 @@ def test_a_disk_that_may_only_be_read_is_named(disk: Callable[[str], Path], shop
     assert bronze(warehouse) == before
 
 
+# Not ru_maxrss: a child starts with the peak of the process that it was forked from.
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
-from lakehouse import ingest
-ingest.ingest("olist", Path(sys.argv[1]), Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+from lakehouse.ingest import ingest
+ingest("olist", Path(sys.argv[1]), Path(sys.argv[2]))
+(peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(int(peak.split()[1]) // 1024)
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory of a process from /proc")
 def test_memory_does_not_grow_with_a_file_or_a_line(shop: Path, tmp_path: Path, warehouse: Path) -> None:
     """A small archive that unpacks to a gigabyte: good lines, broken quotes, and a line of half of it."""
     good, broken = b"s1,01000,manaus,AM\n", b's2,"01000,manaus,AM\n'
@@ -701,7 +704,7 @@ def test_memory_does_not_grow_with_a_file_or_a_line(shop: Path, tmp_path: Path, 
         text=True,
         check=True,
     )
-    assert int(measured.stdout) < 1_000, "megabytes"
+    assert int(measured.stdout) < 700, "megabytes"
     (sellers,) = delta.query(warehouse, "select * from bronze__deliveries where table_name = 'sellers'")
     assert (sellers["row_count"], sellers["rejected_count"]) == (2_000_001, 101)
 

@@ -6,8 +6,8 @@ with staged as (
 centroids as (
     select
         zip_code_prefix,
-        cast(avg(latitude) as double) as latitude,
-        cast(avg(longitude) as double) as longitude,
+        cast(avg(latitude) as decimal(9, 6)) as latitude,
+        cast(avg(longitude) as decimal(9, 6)) as longitude,
         count(*) as point_count
     from staged
     group by zip_code_prefix
