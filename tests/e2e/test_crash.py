@@ -10,12 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from lakehouse.catalog import TableName
 from lakehouse.settings import ROOT
-from tests.delta import contents, differences
+from tests.delta import contents, differences, drop_times
 from tests.runs import command, environment_for
 
 pytestmark = pytest.mark.slow
@@ -72,14 +70,6 @@ def test_ctrl_c_puts_the_layer_back_and_ends_without_a_trace(
 
 def newest_commit(warehouse: Path) -> int:
     return max(path.stat().st_mtime_ns for path in (warehouse / "silver").glob("*/_delta_log/*.json"))
-
-
-def drop_times(tables: dict[TableName, pa.Table]) -> dict[TableName, pa.Table]:
-    """Without the one column that says when a row was taken in."""
-    return {
-        name: rows.drop_columns(["_ingested_at"]) if "_ingested_at" in rows.column_names else rows
-        for name, rows in tables.items()
-    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a small memory disk")

@@ -321,6 +321,18 @@ def test_an_interrupted_ingest_is_finished_by_the_next(
     assert bronze(warehouse) == bronze(ingested)
 
 
+def test_lost_deliveries_are_refused_and_no_earlier_row_is_removed(files: Path, warehouse: Path) -> None:
+    take_in(files, warehouse)
+    with (files / SELLERS).open("ab") as stream:
+        stream.write(b"new,01000,manaus,AM\n")
+    take_in(files, warehouse)
+    before = rows(warehouse, SELLERS)
+    catalog.open_delta(warehouse, DELIVERIES).delete()
+    with pytest.raises(LakehouseError, match=r"bronze\.deliveries has lost its rows.*ingest every delivery again"):
+        take_in(files, warehouse)
+    assert rows(warehouse, SELLERS) == before
+
+
 def forget_the_delivery(warehouse: Path) -> None:
     catalog.open_delta(warehouse, DELIVERIES).delete("table_name = 'sellers'")
 

@@ -49,6 +49,8 @@ def test_an_engine_that_ctrl_c_has_ended_is_noticed_at_once_and_started_again(wa
         (None, "needs Java, and no java was found"),
         ('openjdk version "11.0.2" 2019-01-15', r"needs Java 17 or newer; .* is version 11\.0\.2"),
         ('java version "1.8.0_292"', r"is version 1\.8\.0_292"),
+        ('openjdk version "16-internal"', "is version 16-internal"),
+        ("no version at all", "is version unknown"),
     ],
 )
 def test_spark_without_a_fitting_java(

@@ -10,6 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from lakehouse import catalog, tables
 from lakehouse.catalog import TableName
+from lakehouse.errors import LakehouseError
 from tests.delta import content
 
 THINGS = TableName("gold", "things")
@@ -60,3 +61,19 @@ def test_a_step_that_succeeds_keeps_its_work(things: Path) -> None:
     with tables.writing(things, ["gold"]):
         write_deltalake(THINGS.path(things), pa.table({"a": [3]}), mode="append")
     assert tables.row_count(things, THINGS) == 3
+
+
+def test_a_table_that_cannot_be_put_back_is_named_and_does_not_hold_up_the_others(things: Path) -> None:
+    other = TableName("gold", "a_table_before_it")
+    write_deltalake(other.path(things), pa.table({"a": [1]}))
+    before = content(things, THINGS)
+    with (
+        pytest.raises(LakehouseError, match=r"could not be put back: gold\.a_table_before_it \(") as caught,
+        tables.writing(things, ["gold"]),
+    ):
+        write_deltalake(THINGS.path(things), pa.table({"a": [9]}), mode="overwrite")
+        for log in (other.path(things) / "_delta_log").glob("*.json"):
+            log.write_text("not json")
+        raise RuntimeError("boom")
+    assert "gold.things" not in str(caught.value)
+    assert content(things, THINGS).equals(before)
