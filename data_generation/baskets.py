@@ -1,0 +1,102 @@
+"""What is in an order, at which price, and what its way costs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from data_generation.draws import Floats, Ints, Keys, child_keys
+from data_generation.measure import DISTANCES, REGIONS, TARIFFS, WEIGHT_BANDS
+from data_generation.people import People, Purchases
+from data_generation.tastes import pick_groups
+from data_generation.world import DAY, World, by_cell
+
+REPRICED = 0.2
+"""Share of quarters in which a product has another price than usual."""
+PRICE_CHANGE = 0.05
+"""By how much of all prices a new price is higher or lower, at most."""
+OWN_FREIGHT = 0.6
+"""How much of what freight costs, distance and weight apart, goes with the product (squared, of 1)."""
+
+
+class Lines(NamedTuple):
+    """Distinct products of orders, m of them, by order.
+
+    Attributes:
+        key: shape (m,).
+        order: position of the order, ascending, shape (m,).
+        product: position in the catalog, shape (m,).
+        copies: at least 1, shape (m,).
+        price, freight: reais for one copy, shape (m,).
+    """
+
+    key: Keys
+    order: Ints
+    product: Ints
+    copies: Ints
+    price: Floats
+    freight: Floats
+
+
+def baskets(world: World, who: People, orders: Purchases) -> Lines:
+    """What people put into their orders: by taste the first product, and what goes with it."""
+    draws, profile = world.draws, world.profile
+    counts = profile["products_per_order"]
+    size = 1 + draws.choice("products in order", orders.key, list(counts.values()))
+    order = np.repeat(np.arange(len(size)), size)
+    number = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
+    key = child_keys(orders.key[order], number)
+    person = orders.person[order]
+    category, style, level = pick_groups(
+        draws, "order", key, who.tastes, person, world.parameters.taste_strength
+    )
+    # What follows the first product is of its category, or at least of its seller, as often as in the real shop.
+    first = np.flatnonzero(number == 0)
+    lead = np.repeat(first, size)
+    uniform = draws.uniform("goes with", key)
+    seller_too = profile["same_seller"]
+    category = np.where(uniform < profile["same_category"], category[lead], category)
+    product = world.catalog.draw(draws.uniform("product", key), category, style, level)
+    beside = (number > 0) & (uniform < seller_too)
+    seller = world.product_seller[product[lead]]
+    product = np.where(beside, world.draw_of_seller(draws.uniform("of seller", key), seller), product)
+    # One line a product: what was drawn twice for an order is dropped.
+    ordered = np.lexsort((number, product, order))
+    repeated = np.zeros(len(order), dtype=bool)
+    repeated[ordered[1:]] = (np.diff(order[ordered]) == 0) & (np.diff(product[ordered]) == 0)
+    key, order, product = key[~repeated], order[~repeated], product[~repeated]
+    copies = 1 + draws.choice("copies", key, list(profile["copies"].values()))
+    price = _price(world, product, orders.purchased_at[order])
+    return Lines(key, order, product, copies, price, _freight(world, key, product, orders, order))
+
+
+def _price(world: World, product: Ints, at: Ints) -> Floats:
+    usual = world.product_traits["price_rank"][product]
+    quarter = child_keys(product.astype(np.uint64), at // (91 * DAY))
+    changed = world.draws.happens("repriced", quarter, REPRICED)
+    change = PRICE_CHANGE * (2 * world.draws.uniform("new price", quarter) - 1)
+    return world.price_at(usual + np.where(changed, change, 0.0))
+
+
+def _freight(world: World, key: Keys, product: Ints, orders: Purchases, order: Ints) -> Floats:
+    buyer = world.places.state[orders.place[order]]
+    seller = world.places.state[world.seller_place[world.product_seller[product]]]
+    region_of = {state: number for number, states in enumerate(REGIONS.values(), 1) for state in states}
+    regions = np.array([region_of[state] for state in world.places.states.to_pylist()])
+    distance = np.where(buyer == seller, 0, regions[buyer])
+    band = np.digitize(world.product_traits["weight_g"][product], WEIGHT_BANDS)
+    route = child_keys(product.astype(np.uint64), distance)
+    by_price, by_state = world.profile["freight_by_price"], world.profile["freight_by_state"]
+    states = np.array([by_state.get(state, 0.0) for state in world.places.states.to_pylist()])
+    price = ndtri(world.product_traits["price_rank"][product].clip(0.001, 0.999))
+    usual = by_price * price + np.where(distance > 0, states[buyer], 0.0)
+    chance = OWN_FREIGHT**0.5 * world.draws.normal("route", route)
+    chance = chance + (1 - OWN_FREIGHT) ** 0.5 * world.draws.normal("freight", key)
+    score = usual + (1 - by_price**2) ** 0.5 * chance
+    starts = np.array(TARIFFS, dtype="datetime64[s]").astype(np.int64)
+    tariff = np.searchsorted(starts, orders.purchased_at[order], side="right")
+    cell = (tariff * len(DISTANCES) + distance) * (len(WEIGHT_BANDS) + 1) + band
+    tables = [table for distances in world.profile["freight"] for bands in distances for table in bands]
+    return np.round(by_cell(ndtr(score), cell, tables), 2)
