@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from data_generation.draws import Floats, Ints, Keys, child_keys
-from data_generation.measure import DISTANCES, REGIONS, TARIFFS, WEIGHT_BANDS
 from data_generation.people import People, Purchases
+from data_generation.profile import SIZES
 from data_generation.tastes import pick_groups
-from data_generation.world import DAY, World, by_cell
+from data_generation.world import DAY, World, month_of
 
 REPRICED = 0.2
 """Share of quarters in which a product has another price than usual."""
 PRICE_CHANGE = 0.05
 """By how much of all prices a new price is higher or lower, at most."""
 OWN_FREIGHT = 0.6
-"""How much of what freight costs, distance and weight apart, goes with the product (squared, of 1)."""
+"""How much of what freight costs, route and weight apart, goes with the product (squared, of 1)."""
 
 
 class Lines(NamedTuple):
@@ -49,9 +49,7 @@ def baskets(world: World, who: People, orders: Purchases) -> Lines:
     number = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
     key = child_keys(orders.key[order], number)
     person = orders.person[order]
-    category, style, level = pick_groups(
-        draws, "order", key, who.tastes, person, world.parameters.taste_strength
-    )
+    category, style, level = pick_groups(draws, "order", key, who.tastes, person, world.parameters.taste_strength)
     # What follows the first product is of its category, or at least of its seller, as often as in the real shop.
     first = np.flatnonzero(number == 0)
     lead = np.repeat(first, size)
@@ -82,21 +80,18 @@ def _price(world: World, product: Ints, at: Ints) -> Floats:
 
 def _freight(world: World, key: Keys, product: Ints, orders: Purchases, order: Ints) -> Floats:
     buyer = world.places.state[orders.place[order]]
-    seller = world.places.state[world.seller_place[world.product_seller[product]]]
-    region_of = {state: number for number, states in enumerate(REGIONS.values(), 1) for state in states}
-    regions = np.array([region_of[state] for state in world.places.states.to_pylist()])
-    distance = np.where(buyer == seller, 0, regions[buyer])
-    band = np.digitize(world.product_traits["weight_g"][product], WEIGHT_BANDS)
-    route = child_keys(product.astype(np.uint64), distance)
-    by_price, by_state = world.profile["freight_by_price"], world.profile["freight_by_state"]
-    states = np.array([by_state.get(state, 0.0) for state in world.places.states.to_pylist()])
-    price = ndtri(world.product_traits["price_rank"][product].clip(0.001, 0.999))
-    usual = by_price * price + np.where(distance > 0, states[buyer], 0.0)
+    seller = world.seller_state[world.product_seller[product]]
+    route = child_keys(product.astype(np.uint64), world.state_rank[buyer])
     chance = OWN_FREIGHT**0.5 * world.draws.normal("route", route)
     chance = chance + (1 - OWN_FREIGHT) ** 0.5 * world.draws.normal("freight", key)
-    score = usual + (1 - by_price**2) ** 0.5 * chance
-    starts = np.array(TARIFFS, dtype="datetime64[s]").astype(np.int64)
-    tariff = np.searchsorted(starts, orders.purchased_at[order], side="right")
-    cell = (tariff * len(DISTANCES) + distance) * (len(WEIGHT_BANDS) + 1) + band
-    tables = [table for distances in world.profile["freight"] for bands in distances for table in bands]
-    return np.round(by_cell(ndtr(score), cell, tables), 2)
+    traits = world.product_traits
+    known = {
+        "month": month_of(orders.purchased_at[order]),
+        "buyer_state": world.state_rank[buyer],
+        "seller_state": world.state_rank[seller],
+        "same_state": buyer == seller,
+        "weight_g": traits["weight_g"][product],
+        "volume": np.prod([traits[size][product] for size in SIZES], axis=0),
+        "price": world.price_at(traits["price_rank"][product]),
+    }
+    return np.round(world.profile["trees"]["freight"].draw(ndtr(chance), known), 2)

@@ -1,6 +1,6 @@
 """Measure the real shop: ``python -m data_generation.measure archive.zip`` writes ``profile.json``.
 
-The profile holds shares, quantiles and correlations only; no row of the archive and no id is in it. The made-up shop
+The profile holds shares, quantiles, correlations and trees of them only; no row of the archive and no id is in it. The made-up shop
 is drawn from it, so whoever has the archive can make the profile again and see where each figure comes from.
 """
 
@@ -15,44 +15,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
+from sklearn.tree import DecisionTreeClassifier
 
+from data_generation.profile import DELAYS, GRID, LEAF_GRID, PRODUCT_TRAITS, PROFILE, SIZES, VALUES
 from lakehouse.delivery import Delivery
 
-PROFILE = Path(__file__).parent / "profile.json"
 RARE = 200
 """Cells with fewer cases share the quantiles of all."""
-GRID = (0.0, 0.002, 0.005, 0.01, *(number / 40 for number in range(1, 40)), 0.99, 0.995, 0.998, 1.0)
-"""At which the quantiles are taken: closer at the ends, where distributions are long. The very ends are taken at
-0.001 and 0.999, so that no single value of the real shop is in the profile."""
 SPECIAL_DAY = 1.6
 """A day with this many times the orders of such weekdays around it stands apart."""
-USUAL_BOXES = 60
 PRICE_POINTS = 2_000
 """Evenly spaced quantiles of all prices: shops like 49.90 better than 47.13."""
-WEIGHT_BANDS = (300, 600, 1200, 3000, 9000)
-REGIONS = {
-    "N": ("AC", "AP", "AM", "PA", "RO", "RR", "TO"),
-    "NE": ("AL", "BA", "CE", "MA", "PB", "PE", "PI", "RN", "SE"),
-    "CO": ("DF", "GO", "MT", "MS"),
-    "SE": ("ES", "MG", "RJ", "SP"),
-    "S": ("PR", "RS", "SC"),
-}
-TARIFFS = ("2017-05", "2018-03")
-"""From these months on freight follows another tariff."""
-DISTANCES = ("same state", *REGIONS)
-DELAYS = (-20, -12, -6, -2, 0, 3, 7, 15)
-"""Bounds of the classes of days between promised and actual delivery."""
-VALUES = (30, 50, 80, 120, 180, 300, 600)
-"""Bounds of the classes of what an order costs, for the choice of instalments."""
-MOST_DAYS_TO_ANSWER = 30
 TITLES_FROM = "2018-04-24"
 """Before, reviews had no titles."""
-SLOW_APPROVAL = 1.0
-"""In hours: what is not approved by then waits for the bank, which has hours of its own."""
-MOST_DAYS_TO_APPROVE = 10
 MOST_INSTALMENTS = 24
-PRODUCT_TRAITS = ("price", "weight_g", "length_cm", "height_cm", "width_cm", "photos_qty", "description_length", "name_length")
-LEGS = ("limit", "handling", "transit", "promise")
+CLASSES = 24
+"""Into how many classes of about the same size trees sort what they explain."""
 
 
 def measure(archive: Path) -> dict[str, Any]:
@@ -66,18 +44,27 @@ def measure(archive: Path) -> dict[str, Any]:
     items = items.merge(products, on="product_id").merge(shop["sellers"], on="seller_id")
     orders = orders.merge(shop["customers"], on="customer_id")
     lines = items.merge(orders, on="order_id")
+    states, categories = _by_distance(orders), _by_weight(items)
+    told = _given(orders, lines, shop["order_payments"], states)
     return {
+        "state_order": states,
         **_calendar(orders),
         **_places(orders, lines, shop["sellers"]),
-        **_products(items, products, shop["product_category_translations"]),
+        **_products(items, products, shop["product_category_translations"], categories),
         **_baskets(items),
         **_statuses(orders, items),
-        **_approvals(orders, shop["order_payments"]),
-        **_legs(orders, lines, shop["order_payments"]),
-        "freight": _freight(lines),
-        **_freight_scores(lines),
         **_payments(shop["order_payments"]),
         **_reviews(orders, items, shop["order_reviews"]),
+        "arrival_weekdays": _shares(told["arrived_weekday"]),
+        "shipping_limit_shift": _quantiles(
+            (told["limit_at"] - told["approved_at"]).mod(86_400).add(43_200).mod(86_400) - 43_200, 0
+        ),
+        "trees": {
+            **_size_trees(items, categories),
+            "freight": _freight_tree(lines, states),
+            **_way_trees(told),
+            **_answer_trees(told, shop["order_reviews"]),
+        },
     }
 
 
@@ -88,10 +75,9 @@ def read_shop(archive: Path) -> dict[str, pd.DataFrame]:
         LakehouseError: the archive cannot be read or lacks a file.
     """
     delivery = Delivery(archive)
-    prefixes = {
-        name: str
-        for name in ("customer_zip_code_prefix", "seller_zip_code_prefix", "geolocation_zip_code_prefix")
-    }
+    prefixes = dict.fromkeys(
+        ("customer_zip_code_prefix", "seller_zip_code_prefix", "geolocation_zip_code_prefix"), str
+    )
     shop = {}
     for table, file in (
         ("orders", "olist_orders_dataset.csv"),
@@ -135,9 +121,7 @@ def _calendar(orders: pd.DataFrame) -> dict[str, Any]:
     weekend = orders["order_purchase_timestamp"].dt.day_of_week >= 5
     hours = pd.crosstab(weekend, hour, normalize="index")
     return {
-        "months": {
-            name: [len(days), int(days.min().day), int(days.max().day)] for name, days in day.groupby(month)
-        },
+        "months": {name: [len(days), int(days.min().day), int(days.max().day)] for name, days in day.groupby(month)},
         "weekday": (weekday / weekday.mean()).round(4).tolist(),
         "special_days": {str(date.date()): round(float(times), 2) for date, times in special.items()},
         "day_noise": round(float(np.log(ratio[ratio <= SPECIAL_DAY]).abs().median() / norm.ppf(0.75)), 3),
@@ -153,17 +137,29 @@ def _places(orders: pd.DataFrame, lines: pd.DataFrame, sellers: pd.DataFrame) ->
     }
 
 
-def _products(items: pd.DataFrame, products: pd.DataFrame, translations: pd.DataFrame) -> dict[str, Any]:
+def _by_distance(orders: pd.DataFrame) -> list[str]:
+    """The states, those first whose parcels arrive soonest: an order that trees can split."""
+    days = orders["order_delivered_customer_date"] - orders["order_purchase_timestamp"]
+    return days.groupby(orders["customer_state"]).mean().sort_values().index.to_list()
+
+
+def _by_weight(items: pd.DataFrame) -> list[str]:
+    """The categories, light ones first; no category as an empty text."""
+    names = items["product_category_name"].fillna("")
+    return items["product_weight_g"].groupby(names).median().sort_values(kind="stable").index.to_list()
+
+
+def _products(
+    items: pd.DataFrame, products: pd.DataFrame, translations: pd.DataFrame, names: list[str]
+) -> dict[str, Any]:
     english = dict(translations.itertuples(index=False))
     traits = _traits(items)
+    by_category = dict(list(traits.groupby(items["product_category_name"].fillna(""))))
     categories = []
-    for name, group in traits.groupby(items["product_category_name"].fillna("")):
+    for name in names:
+        group = by_category[name]
         first = items.loc[group.index].drop_duplicates("product_id").index
-        usual = {
-            trait: _quantiles(group[trait])
-            for trait in ("price", "weight_g", "length_cm", "height_cm", "width_cm")
-            if len(group) >= RARE
-        }
+        usual = {trait: _quantiles(group[trait]) for trait in ("price", "weight_g") if len(group) >= RARE}
         categories.append(
             {
                 "name": name,
@@ -176,25 +172,55 @@ def _products(items: pd.DataFrame, products: pd.DataFrame, translations: pd.Data
     by_product = traits.loc[items.drop_duplicates("product_id").index]
     within = items.loc[by_product.index, "product_category_name"].fillna("")
     scores = by_product.groupby(within).rank(pct=True, method="average").clip(0.001, 0.999)
+    correlation = pd.DataFrame(norm.ppf(scores), columns=PRODUCT_TRAITS).corr().round(2)
     return {
         "categories": categories,
-        "product_traits": {
-            trait: _quantiles(traits[trait]) for trait in PRODUCT_TRAITS
-        },
-        "product_correlation": pd.DataFrame(norm.ppf(scores), columns=PRODUCT_TRAITS).corr().round(2).to_numpy().tolist(),
+        "product_traits": {trait: _quantiles(traits[trait]) for trait in PRODUCT_TRAITS},
+        "product_correlation": correlation.to_numpy().tolist(),
         "price_points": _quantiles(items["price"], at=np.linspace(0, 1, PRICE_POINTS)),
-        "boxes": _boxes(by_product),
         "round_weights": round(float((products["product_weight_g"] % 50 == 0).mean()), 3),
     }
 
 
-def _boxes(by_product: pd.DataFrame) -> list[list[float]]:
-    """The sizes that many products share, light ones first: share of products, length, height, width."""
-    sizes = ["length_cm", "height_cm", "width_cm"]
-    boxes = by_product.groupby(sizes)["weight_g"].agg(["size", "median"]).reset_index()
-    usual = boxes.nlargest(USUAL_BOXES, "size").sort_values("median")
-    usual["share"] = (usual["size"] / len(by_product)).round(5)
-    return usual[["share", *sizes]].to_numpy().tolist()
+def _size_trees(items: pd.DataFrame, categories: list[str]) -> dict[str, Any]:
+    """Boxes: each size given what is in it and the sizes before."""
+    sold = items.dropna(subset=["product_weight_g"]).groupby("product_id").head(20)
+    given = pd.DataFrame(
+        {
+            "weight_g": sold["product_weight_g"],
+            "category": sold["product_category_name"].fillna("").map(_positions(categories)),
+            "price": sold["price"],
+        }
+    )
+    trees = {}
+    for size in SIZES:
+        trees[size] = _grow(given, sold[f"product_{size}"], 120, least=60, digits=0)
+        given[size] = sold[f"product_{size}"]
+    return trees
+
+
+def _positions(names: list[str]) -> dict[str, int]:
+    return {name: position for position, name in enumerate(names)}
+
+
+def _grow(given: pd.DataFrame, explained: pd.Series, leaves: int, digits: int, least: int = 150) -> dict[str, Any]:
+    """A tree over what is given, with quantiles of what is explained in its leaves, none of fewer cases than ``least``."""
+    bounds = np.unique(np.quantile(explained, np.arange(1, CLASSES) / CLASSES))
+    tree = DecisionTreeClassifier(
+        criterion="entropy", max_leaf_nodes=leaves, min_samples_leaf=least, random_state=0
+    ).fit(given, np.searchsorted(bounds, explained))
+    inner = tree.tree_.children_left >= 0
+    number = np.where(inner, np.cumsum(inner) - 1, -np.cumsum(~inner))
+    leaf = tree.apply(given)
+    cases = explained.groupby(leaf)
+    return {
+        "names": list(given.columns),
+        "name": tree.tree_.feature[inner].tolist(),
+        "bound": [float(f"{bound:.6g}") for bound in tree.tree_.threshold[inner]],
+        "left": number[tree.tree_.children_left[inner]].tolist(),
+        "right": number[tree.tree_.children_right[inner]].tolist(),
+        "values": [_quantiles(cases.get_group(each), digits, LEAF_GRID) for each in np.flatnonzero(~inner)],
+    }
 
 
 def _traits(items: pd.DataFrame) -> pd.DataFrame:
@@ -225,175 +251,139 @@ def _statuses(orders: pd.DataFrame, items: pd.DataFrame) -> dict[str, Any]:
     return {
         "status": _shares(orders["order_status"][~late]),
         "status_at_the_end": _shares(orders["order_status"][late]),
-        "no_items": {status: round(float(share), 3) for status, share in no_items.groupby(orders["order_status"]).mean().items()},
+        "no_items": {
+            status: round(float(share), 3)
+            for status, share in no_items.groupby(orders["order_status"]).mean().items()
+        },
         "reached": {
-            status: [round(float(group[column].notna().mean()), 3) for column in ("order_approved_at", "order_delivered_carrier_date", "order_delivered_customer_date")]
+            status: [
+                round(float(group[column].notna().mean()), 3)
+                for column in ("order_approved_at", "order_delivered_carrier_date", "order_delivered_customer_date")
+            ]
             for status, group in orders.groupby("order_status")
         },
     }
 
 
-def _legs(orders: pd.DataFrame, lines: pd.DataFrame, payments: pd.DataFrame) -> dict[str, Any]:
-    """How long each leg of an order takes: calendar days (transit) and working days (the others)."""
+def _given(orders: pd.DataFrame, lines: pd.DataFrame, payments: pd.DataFrame, states: list[str]) -> pd.DataFrame:
+    """What the trees of an order's way are grown over, a row an order with items that went all the way.
+
+    Days are whole calendar days; times of day are hours; moments are seconds since the epoch.
+    """
     first = payments[payments["payment_sequential"] == 1].set_index("order_id")["payment_type"]
-    lines = lines.drop_duplicates("order_id").set_index("order_id")
-    orders = orders.set_index("order_id").join(lines[["seller_state"]]).join(first)
-    whole = ["order_approved_at", "order_delivered_carrier_date", "order_delivered_customer_date", "seller_state", "payment_type"]
-    orders = orders[orders["order_status"].eq("delivered")].dropna(subset=whole)
-    purchase, approved, handed, arrived, promised = (
-        orders[column]
-        for column in (
-            "order_purchase_timestamp",
-            "order_approved_at",
-            "order_delivered_carrier_date",
-            "order_delivered_customer_date",
-            "order_estimated_delivery_date",
-        )
+    lead = lines.drop_duplicates("order_id").set_index("order_id")
+    orders = orders.set_index("order_id").join(first)
+    orders = orders.join(lead[["seller_state", "product_weight_g", "shipping_limit_date"]])
+    orders = orders.join(lines.groupby("order_id")[["price", "freight_value"]].sum())
+    orders = orders[orders["order_status"].eq("delivered")].dropna()
+    times = {
+        "purchased": orders["order_purchase_timestamp"],
+        "approved": orders["order_approved_at"],
+        "limit": orders["shipping_limit_date"],
+        "handed": orders["order_delivered_carrier_date"],
+        "arrived": orders["order_delivered_customer_date"],
+        "promised": orders["order_estimated_delivery_date"],
+    }
+    given = pd.DataFrame(index=orders.index)
+    for name, moment in times.items():
+        given[f"{name}_at"] = (moment - pd.Timestamp(0)) // pd.Timedelta(seconds=1)
+        given[f"{name}_day"] = given[f"{name}_at"] // 86_400
+        given[f"{name}_weekday"] = moment.dt.day_of_week
+        given[f"{name}_hour"] = given[f"{name}_at"] % 86_400 / 3600
+    given["month"] = (times["purchased"].dt.year - 1970) * 12 + times["purchased"].dt.month - 1
+    given["payment_type"] = orders["payment_type"].map(_positions(sorted(payments["payment_type"].unique())))
+    given["buyer_state"] = orders["customer_state"].map(_positions(states))
+    given["seller_state"] = orders["seller_state"].map(_positions(states))
+    given["same_state"] = given["buyer_state"] == given["seller_state"]
+    given["weight_g"] = orders["product_weight_g"]
+    given["price"], given["freight"] = orders["price"], orders["freight_value"]
+    return given
+
+
+def _way_trees(told: pd.DataFrame) -> dict[str, Any]:
+    """Each step of an order's way given the steps before."""
+    told = told.assign(
+        limit_days=((told["limit_at"] - told["approved_at"]) / 86_400).round(),
+        promised_days=told["promised_day"] - told["purchased_day"],
+        handling_days=told["handed_day"] - told["approved_day"],
+        transit_days=told["arrived_day"] - told["handed_day"],
     )
+    told["to_limit"] = told["approved_day"] - told["purchased_day"] + told["limit_days"]
+    told["days_left"] = told["promised_day"] - told["handed_day"]
+    route = ["buyer_state", "seller_state", "same_state", "month", "weight_g", "freight"]
+    bought, approved = ["purchased_weekday", "purchased_hour"], ["approved_weekday", "approved_hour"]
+    return {
+        name: _grow(told[given], explained, leaves, digits)
+        for name, explained, given, leaves, digits in (
+            (
+                "approval_hours",
+                (told["approved_at"] - told["purchased_at"]) / 3600,
+                ["payment_type", "month", *bought],
+                160,
+                3,
+            ),
+            ("limit_days", told["limit_days"], ["month", *approved, "seller_state", "weight_g", "price"], 80, 0),
+            ("promised_days", told["promised_days"], [*route, *bought, "to_limit", "price"], 300, 0),
+            (
+                "handling_days",
+                told["handling_days"],
+                ["limit_days", "promised_days", *approved, "month", "seller_state", "same_state", "weight_g"],
+                200,
+                0,
+            ),
+            (
+                "handed_hour",
+                told["handed_hour"],
+                ["handling_days", *approved, "month", "seller_state"],
+                120,
+                2,
+            ),
+            ("transit_days", told["transit_days"], [*route, "days_left", "handed_weekday", "handed_hour"], 300, 0),
+            (
+                "arrived_hour",
+                told["arrived_hour"],
+                ["buyer_state", "arrived_weekday", "month", "transit_days"],
+                100,
+                2,
+            ),
+        )
+    }
 
-    def calendar_days(start: pd.Series, end: pd.Series) -> pd.Series:
-        return (end.dt.normalize() - start.dt.normalize()).dt.days
 
-    limit = lines["shipping_limit_date"].reindex(orders.index)
+def _answer_trees(told: pd.DataFrame, reviews: pd.DataFrame) -> dict[str, Any]:
+    """When people answer who were asked about a parcel that came."""
+    created, answered = reviews["review_creation_date"], reviews["review_answer_timestamp"]
+    reviews = reviews.assign(
+        asked_day=(created - pd.Timestamp(0)).dt.days,
+        asked_weekday=created.dt.day_of_week,
+        answer_days=(answered.dt.normalize() - created).dt.days,
+        answer_hour=(answered - answered.dt.normalize()) / pd.Timedelta(hours=1),
+        written=reviews["review_comment_message"].notna(),
+    )
+    both = told.merge(reviews, on="order_id").dropna(subset=["asked_day", "answer_days"])
+    both["asked_after"] = both["asked_day"] - both["arrived_day"]
+    given = ["arrived_hour", "asked_after", "asked_weekday", "review_score", "written", "month"]
+    return {
+        "answer_days": _grow(both[given], both["answer_days"], 150, 0),
+        "answer_hour": _grow(both[[*given, "answer_days"]], both["answer_hour"], 150, 2),
+    }
 
-    def working_days(start: pd.Series, end: pd.Series) -> npt.NDArray[np.int64]:
-        counted_from = np.busday_offset(start.to_numpy().astype("datetime64[D]"), 0, roll="backward")
-        return np.busday_count(counted_from, end.to_numpy().astype("datetime64[D]"))
 
-    shift = ((limit - approved).dt.total_seconds() + 43_200) % 86_400 - 43_200
-    legs = pd.DataFrame(
+def _freight_tree(lines: pd.DataFrame, states: list[str]) -> dict[str, Any]:
+    known = lines.dropna(subset=["product_weight_g"])
+    purchase = known["order_purchase_timestamp"]
+    given = pd.DataFrame(
         {
-            "limit": np.clip(working_days(approved, limit), 1, 20),
-            "handling": working_days(approved, handed),
-            "transit": calendar_days(handed, arrived),
-            "promise": working_days(limit, promised),
+            "month": (purchase.dt.year - 1970) * 12 + purchase.dt.month - 1,
+            "buyer_state": known["customer_state"].map(_positions(states)),
+            "seller_state": known["seller_state"].map(_positions(states)),
+            "same_state": known["customer_state"] == known["seller_state"],
+            "weight_g": known["product_weight_g"],
+            "volume": known["product_length_cm"] * known["product_height_cm"] * known["product_width_cm"],
+            "price": known["price"],
         }
     )
-    month = purchase.dt.strftime("%Y-%m")
-    route = np.where(orders["seller_state"] == orders["customer_state"], "near ", "far ") + orders["customer_state"]
-    groups = {
-        "limit": month,
-        "handling": _handling_cells(legs["limit"], purchase),
-        "transit": pd.Series(route, index=orders.index),
-        "promise": month,
-    }
-    factors = {
-        "handling": _relative(legs["handling"], month),
-        "transit": _relative(legs["transit"], month),
-        "promise": _relative(legs["promise"], groups["transit"]),
-    }
-    legs["handling"] /= month.map(factors["handling"]).fillna(1.0)
-    legs["transit"] /= month.map(factors["transit"]).fillna(1.0)
-    legs["promise"] /= groups["transit"].map(factors["promise"]).fillna(1.0)
-    scores = pd.DataFrame(
-        {leg: norm.ppf(legs[leg].groupby(groups[leg]).rank(pct=True).clip(0.001, 0.999)) for leg in LEGS}
-    )
-    return {
-        "leg_factors": {
-            leg: {str(name): round(float(value), 3) for name, value in factor.items()} for leg, factor in factors.items()
-        },
-        "legs": {
-            leg: {
-                str(name): _quantiles(group, 4)
-                for name, group in [("", legs[leg]), *legs[leg].groupby(groups[leg])]
-                if len(group) >= RARE or not name
-            }
-            for leg in LEGS
-        },
-        "leg_correlation": scores.corr().round(2).to_numpy().tolist(),
-        "shipping_limit_shift": _quantiles(shift, 0),
-        "arrival_weekdays": _shares(arrived.dt.day_of_week),
-        "hand_over_hours": _hours_by(month, handed),
-        "arrival_hours": _hours_by(month, arrived),
-    }
-
-
-def _handling_cells(limit: pd.Series, purchase: pd.Series) -> pd.Series:
-    """Handling goes with the seller's time limit, in each of the periods of the freight tariffs."""
-    period = np.searchsorted(TARIFFS, purchase.dt.strftime("%Y-%m"), side="right")
-    return pd.Series(np.char.add(period.astype(str), " "), index=limit.index) + limit.clip(2, 9).astype(int).astype(str)
-
-
-def _approvals(orders: pd.DataFrame, payments: pd.DataFrame) -> dict[str, Any]:
-    """At once, or when the bank gets round to it: by type of payment."""
-    first = payments[payments["payment_sequential"] == 1].set_index("order_id")["payment_type"]
-    orders = orders.set_index("order_id").join(first).dropna(subset=["order_approved_at", "payment_type"])
-    purchase, approved = orders["order_purchase_timestamp"], orders["order_approved_at"]
-    hours = (approved - purchase) / pd.Timedelta(hours=1)
-    slow = hours > SLOW_APPROVAL
-    kind = orders["payment_type"]
-    month = purchase.dt.strftime("%Y-%m")
-    days = (approved.dt.normalize() - purchase.dt.normalize()).dt.days.clip(upper=MOST_DAYS_TO_APPROVE)
-    cell = kind + " " + purchase.dt.day_of_week.astype(str)
-
-    def tables(values: pd.Series, names: pd.Series, size: int) -> dict[str, list[float]]:
-        shares = pd.crosstab(names, values, normalize="index").reindex(columns=range(size), fill_value=0.0)
-        return {str(name): row.round(4).to_list() for name, row in shares.iterrows()}
-
-    fast = kind[~slow] + " " + month[~slow]
-    return {
-        "slow_approvals": {str(name): round(float(share), 4) for name, share in slow.groupby(cell).mean().items()},
-        "slow_approval_days": tables(days[slow], cell[slow], MOST_DAYS_TO_APPROVE + 1),
-        "slow_approval_hours": tables(approved[slow].dt.hour, kind[slow], 24),
-        "fast_approval_hours": {
-            str(name): _quantiles(group, 3)
-            for name, group in [("", hours[~slow]), *hours[~slow].groupby(fast)]
-            if len(group) >= RARE or not name
-        },
-    }
-
-
-def _relative(days: pd.Series, group: pd.Series) -> pd.Series:
-    """The mean of each group that is no rare one, beside the mean of all."""
-    common = group.map(group.value_counts()) >= RARE
-    return days[common].groupby(group[common]).mean() / days.mean()
-
-
-def _hours_by(month: pd.Series, moment: pd.Series) -> dict[str, list[float]]:
-    hours = pd.crosstab(month, moment.dt.hour, normalize="index").reindex(columns=range(24), fill_value=0.0)
-    hours.loc[""] = moment.dt.hour.value_counts(normalize=True).reindex(range(24), fill_value=0.0)
-    common = month.value_counts()
-    return {
-        name: row.round(4).to_list() for name, row in hours.iterrows() if name == "" or common[name] >= RARE
-    }
-
-
-def _freight(lines: pd.DataFrame) -> list[list[list[list[float]]]]:
-    """Quantiles by tariff, distance and weight."""
-    tariff = np.searchsorted(TARIFFS, lines["order_purchase_timestamp"].dt.strftime("%Y-%m"), side="right")
-    region = lines["customer_state"].map({state: name for name, states in REGIONS.items() for state in states})
-    distance = region.where(lines["seller_state"] != lines["customer_state"], "same state")
-    band = np.digitize(lines["product_weight_g"].fillna(500), WEIGHT_BANDS)
-    return [
-        [
-            [
-                _quantiles(lines["freight_value"][(tariff == period) & (distance == name) & (band == number)])
-                for number in range(len(WEIGHT_BANDS) + 1)
-            ]
-            for name in DISTANCES
-        ]
-        for period in range(len(TARIFFS) + 1)
-    ]
-
-
-def _freight_scores(lines: pd.DataFrame) -> dict[str, Any]:
-    """What freight follows beside tariff, distance and weight: the price, and the state it goes to."""
-    delivered = lines.dropna(subset=["product_weight_g"])
-    away = delivered["seller_state"] != delivered["customer_state"]
-    band = np.digitize(delivered["product_weight_g"], WEIGHT_BANDS)
-    period = np.searchsorted(TARIFFS, delivered["order_purchase_timestamp"].dt.strftime("%Y-%m"), side="right")
-    region = delivered["customer_state"].map({state: name for name, states in REGIONS.items() for state in states})
-    rank = delivered.groupby([period, band, region.where(away, "")])["freight_value"].rank(pct=True)
-    score = pd.Series(norm.ppf(rank.clip(0.001, 0.999)), index=delivered.index)
-    price = norm.ppf(delivered["price"].rank(pct=True).clip(0.001, 0.999))
-    return {
-        "freight_by_price": round(float(np.polyfit(price, score, 1)[0]), 3),
-        "freight_by_state": {
-            state: round(float(scores.mean()), 3)
-            for state, scores in score[away].groupby(delivered["customer_state"][away])
-            if len(scores) >= RARE
-        },
-    }
+    return _grow(given, known["freight_value"], 500, 2, least=80)
 
 
 def _payments(payments: pd.DataFrame) -> dict[str, Any]:
@@ -420,33 +410,31 @@ def _reviews(orders: pd.DataFrame, items: pd.DataFrame, reviews: pd.DataFrame) -
     delivered = told["order_delivered_customer_date"].notna()
     delay = (told["order_delivered_customer_date"].dt.normalize() - told["order_estimated_delivery_date"]).dt.days
     score = told["review_score"]
-    by_delay = pd.crosstab([several[delivered], np.digitize(delay[delivered], DELAYS, right=True)], score[delivered], normalize="index")
+    by_delay = pd.crosstab(
+        [several[delivered], np.digitize(delay[delivered], DELAYS, right=True)], score[delivered], normalize="index"
+    )
     undelivered = pd.crosstab(told["order_status"][~delivered], score[~delivered], normalize="index")
     created = told["review_creation_date"]
     after = (created - told["order_delivered_customer_date"].dt.normalize()).dt.days
     in_time = delivered & (delay <= 1)
     overdue = (created - told["order_estimated_delivery_date"]).dt.days
-    answer = (told["review_answer_timestamp"] - created) / pd.Timedelta(days=1)
-    waited = answer.clip(upper=MOST_DAYS_TO_ANSWER).floordiv(1)
-    arrival = told["order_delivered_customer_date"].dt.hour
-    answer_hour = told["review_answer_timestamp"].dt.hour
     return {
         "reviewed": round(float(orders["order_id"].isin(reviews["order_id"]).mean()), 4),
         "reviewed_twice": round(float((reviews.groupby("order_id").size() > 1).mean()), 4),
         "score_by_delay": [by_delay.loc[number].round(4).to_numpy().tolist() for number in (0, 1)],
-        "score_undelivered": {str(status): [round(float(value), 3) for value in row] for status, row in zip(undelivered.index, undelivered.to_numpy(), strict=True)},
+        "score_undelivered": {
+            str(status): [round(float(value), 3) for value in row]
+            for status, row in zip(undelivered.index, undelivered.to_numpy(), strict=True)
+        },
         "review_after_delivery": _shares(after[in_time & after.between(-10, 10)], 4),
         "review_after_promise": _shares(overdue[~in_time & overdue.between(-10, 10)], 4),
-        "answer_days": [
-            days.value_counts(normalize=True).reindex(range(MOST_DAYS_TO_ANSWER + 1), fill_value=0.0).round(4).to_list()
-            for days in (waited[arrival == hour] for hour in range(24))
-        ],
-        "answer_hours": [
-            hours.value_counts(normalize=True).reindex(range(24), fill_value=0.0).round(4).to_list()
-            for hours in (answer_hour[answer.floordiv(1).clip(upper=3) == days] for days in range(4))
-        ],
         "review_titles_from": TITLES_FROM,
-        "review_titles": told.loc[created >= TITLES_FROM, "review_comment_title"].notna().groupby(score).mean().round(3).to_list(),
+        "review_titles": told.loc[created >= TITLES_FROM, "review_comment_title"]
+        .notna()
+        .groupby(score)
+        .mean()
+        .round(3)
+        .to_list(),
         "review_messages": told["review_comment_message"].notna().groupby(score).mean().round(3).to_list(),
     }
 

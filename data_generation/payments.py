@@ -8,15 +8,17 @@ import pyarrow as pa
 from data_generation.draws import Floats, child_keys
 from data_generation.formats import money, whole
 from data_generation.fulfilment import Fulfilment
-from data_generation.measure import VALUES
 from data_generation.people import Purchases
-from data_generation.world import World, from_quantiles, shares_by_cell
+from data_generation.profile import VALUES, from_quantiles
+from data_generation.world import World, shares_by_cell
 
 UNPAID = 1e-5
 """Share of orders without any payment."""
 
 
-def payment_file(world: World, orders: Purchases, order_ids: pa.StringArray, state: Fulfilment, due: Floats) -> pa.Table:
+def payment_file(
+    world: World, orders: Purchases, order_ids: pa.StringArray, state: Fulfilment, due: Floats
+) -> pa.Table:
     """Rows of the payments file.
 
     Args:

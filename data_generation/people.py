@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from data_generation.draws import Draws, Floats, Ints, Keys, child_keys, numbered, pick
 from data_generation.tastes import PRICE_LEVELS, Tastes, tastes_of
-from data_generation.world import DAY, World
+from data_generation.world import DAY, World, weekday_of
 
 MOVES = 0.075
 """How often a further order goes to a new address."""
@@ -118,7 +118,7 @@ def purchases(world: World, who: People) -> Purchases:
 
 
 def _second_of_day(world: World, keys: Keys, day: Ints) -> Ints:
-    weekend = (day + 3) % 7 >= 5  # The epoch began on a Thursday.
+    weekend = weekday_of(day * DAY) >= 5
     uniform = world.draws.uniform("hour", keys)
     working, free = (pick(uniform, hours) for hours in world.profile["hours"])
     return np.where(weekend, free, working) * 3600 + world.draws.integers("second", keys, 0, 3600)

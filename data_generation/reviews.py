@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 
 from data_generation.draws import Draws, Ints, Keys, child_keys
 from data_generation.formats import timestamps, whole
-from data_generation.fulfilment import Fulfilment, moment
-from data_generation.measure import DELAYS
+from data_generation.fulfilment import Fulfilment
 from data_generation.people import Purchases
-from data_generation.world import DAY, World, shares_by_cell
+from data_generation.profile import DELAYS
+from data_generation.world import DAY, World, month_of, shares_by_cell, weekday_of
 
 TITLES = (
     ("Não gostei", "Decepcionado", "Péssimo", "Não recebi", "Produto errado"),
@@ -28,11 +28,26 @@ OPENINGS = (
     ("Amei!", "Chegou antes do prazo.", "Produto excelente, muito bem embalado.", "Nota dez.", "Recomendo a loja."),
 )
 CLOSINGS = (
-    ("", " Quero meu dinheiro de volta.", "\nAlguém pode me responder?", ' O vendedor disse "aguarde", e nada até hoje.'),
+    (
+        "",
+        " Quero meu dinheiro de volta.",
+        "\nAlguém pode me responder?",
+        ' O vendedor disse "aguarde", e nada até hoje.',
+    ),
     ("", " Não compro mais aqui.", "\nJá reclamei, sem resposta.", ' Na caixa dizia "frágil", não adiantou.'),
     ("", " Vamos ver se dura.", "\nO frete é caro.", " Ainda não testei, depois volto para contar como ficou."),
-    ("", " Voltarei a comprar.", "\nEntrega rápida.", ", só a caixa que veio um pouco amassada, mas nada que atrapalhe."),
-    ("", " Obrigada!", "\nParabéns à loja, entrega muito rápida.", " Já é a segunda vez que compro e sempre dá certo."),
+    (
+        "",
+        " Voltarei a comprar.",
+        "\nEntrega rápida.",
+        ", só a caixa que veio um pouco amassada, mas nada que atrapalhe.",
+    ),
+    (
+        "",
+        " Obrigada!",
+        "\nParabéns à loja, entrega muito rápida.",
+        " Já é a segunda vez que compro e sempre dá certo.",
+    ),
 )
 
 
@@ -73,19 +88,25 @@ def review_file(
 
     in_time = delivered & (delay <= 1)
     after_delivery, after_promise = (
-        np.array([int(float(days)) for days in profile[name]])[draws.choice("asked", key, list(profile[name].values()))]
+        np.array([int(float(days)) for days in profile[name]])[
+            draws.choice("asked", key, list(profile[name].values()))
+        ]
         for name in ("review_after_delivery", "review_after_promise")
     )
     asked = np.where(in_time, delivered_day + after_delivery, promised + after_promise)
     asked = np.maximum(asked, orders.purchased_at[judged] // DAY + 1) * DAY
-    arrival = state.delivered_at[judged] % DAY // 3600
-    wait = shares_by_cell(draws.uniform("days to answer", key), arrival, profile["answer_days"])
-    # People are asked at the hour at which the parcel came.
-    earliest = asked + arrival * 3600
-    answered = moment(
-        draws, "answer", asked // DAY + wait, earliest, key, np.minimum(wait, 3), profile["answer_hours"]
-    )
     title, message = comments(draws, key, score, profile["review_titles"], profile["review_messages"])
+    known = {
+        "arrived_hour": state.delivered_at[judged] % DAY / 3600,
+        "asked_after": asked // DAY - delivered_day,
+        "asked_weekday": weekday_of(asked),
+        "review_score": score,
+        "written": np.asarray(message.is_valid()),
+        "month": month_of(orders.purchased_at[judged]),
+    }
+    known["answer_days"] = np.round(profile["trees"]["answer_days"].draw(draws.uniform("days to answer", key), known))
+    hour = profile["trees"]["answer_hour"].draw(draws.uniform("answer", key), known)
+    answered = asked + known["answer_days"].astype(np.int64) * DAY + (hour * 3600).astype(np.int64)
     titles = asked >= np.datetime64(profile["review_titles_from"], "s").astype(np.int64)
     return pa.table(
         {

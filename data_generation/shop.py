@@ -14,9 +14,10 @@ from data_generation.fulfilment import Fulfilment, fulfil
 from data_generation.orders import Orders
 from data_generation.payments import payment_file
 from data_generation.people import People, Purchases, people, purchases
+from data_generation.profile import from_quantiles
 from data_generation.reviews import review_file
 from data_generation.tastes import FAVOURITES, STYLES
-from data_generation.world import World, from_quantiles
+from data_generation.world import World
 
 SHARED_REVIEW = 3_600
 """Orders of a person within so many seconds are judged in one review."""
@@ -44,9 +45,7 @@ def block(world: World, first: int, last: int) -> Block:
     who = people(world, first, last)
     bought = purchases(world, who)
     lines = baskets(world, who, bought)
-    lead = np.searchsorted(lines.order, np.arange(len(bought.key)))
-    seller = world.seller_place[world.product_seller[lines.product[lead]]]
-    state = fulfil(world, bought, world.places.state[seller])
+    state = fulfil(world, bought, lines)
     order_ids = world.draws.ids("order", bought.key)
 
     sold = state.has_items[lines.order]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
@@ -10,21 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from scipy.special import ndtr
 
 from data_generation.draws import Draws, Floats, Ints, Keys, numbered, pick
-from data_generation.measure import GRID, PRODUCT_TRAITS, PROFILE
 from data_generation.parameters import Parameters
 from data_generation.places import Places, places
+from data_generation.profile import PRODUCT_TRAITS, SIZES, from_quantiles, load
 from data_generation.tastes import PRICE_LEVELS, STYLES, Catalog
 
 PEOPLE, PRODUCTS, SELLERS = 96_096, 32_951, 3_095
 """How many there are at scale 1."""
 POPULARITY = 1.5
 """Standard deviation of the logarithm of a product's popularity."""
-BOX_BY_WEIGHT = 0.8
-"""How closely the box follows the weight."""
 SELLER_SIZE = 1.3
 """Standard deviation of the logarithm of a seller's size."""
 FEWEST_A_DAY = 5
@@ -45,7 +41,7 @@ class World:
         self.draws = Draws(seed)
         self.scale = scale
         self.parameters = parameters
-        self.profile: dict[str, Any] = json.loads(PROFILE.read_text())
+        self.profile: dict[str, Any] = load()
         self.people = max(1, round(PEOPLE * scale))
         self.products = max(len(self.profile["categories"]), round(PRODUCTS * scale))
         self.sellers = max(len(self.profile["categories"]), round(SELLERS * scale))
@@ -133,10 +129,13 @@ class World:
     def product_traits(self) -> dict[str, Floats]:
         """Price as a rank among all prices, grams, centimetres, photos, lengths of texts; each of shape (p,).
 
-        Normal scores with the measured correlation, put through each category's own quantiles.
+        Normal scores with the measured correlation, put through each category's own quantiles; boxes by what is in
+        them.
         """
         mix = np.linalg.cholesky(np.array(self.profile["product_correlation"]))
-        normal = np.column_stack([self.draws.normal(f"trait {trait}", self._product_keys) for trait in PRODUCT_TRAITS])
+        normal = np.column_stack(
+            [self.draws.normal(f"trait {trait}", self._product_keys) for trait in PRODUCT_TRAITS]
+        )
         traits = {}
         for column, trait in enumerate(PRODUCT_TRAITS):
             score = normal @ mix[column]
@@ -150,14 +149,10 @@ class World:
                 coarse = self.draws.happens("round weight", self._product_keys, self.profile["round_weights"])
                 values = np.where(coarse & (values >= 50), np.round(values / 50) * 50, values)
             traits["price_rank" if trait == "price" else trait] = values if trait == "price" else np.round(values)
-        # Many products come in the same few boxes, heavy ones in large ones.
-        share, *sizes = np.array(self.profile["boxes"]).T
-        heavy = BOX_BY_WEIGHT * (normal @ mix[PRODUCT_TRAITS.index("weight_g")])
-        chance = (1 - BOX_BY_WEIGHT**2) ** 0.5 * self.draws.normal("box", self._product_keys)
-        box = pick(ndtr(heavy + chance), share)
-        boxed = self.draws.happens("boxed", self._product_keys, share.sum())
-        for trait, size in zip(("length_cm", "height_cm", "width_cm"), sizes, strict=True):
-            traits[trait] = np.where(boxed, size[box], traits[trait])
+        known = {**traits, "category": self.product_category, "price": self.price_at(traits["price_rank"])}
+        for size in SIZES:
+            uniform = self.draws.uniform(size, self._product_keys)
+            traits[size] = known[size] = np.round(self.profile["trees"][size].draw(uniform, known))
         return traits
 
     def price_at(self, rank: Floats) -> Floats:
@@ -180,7 +175,7 @@ class World:
         states = self.places.states.to_pylist()
         worth = np.array([sales.get(state, 0.0) / sellers.get(state, 1.0) for state in states])
         size = np.exp(SELLER_SIZE * self.draws.normal("seller size", keys))
-        size = size * worth[self.places.state[self.seller_place]]
+        size = size * worth[self.seller_state]
         order = np.argsort(category, kind="stable")
         reached = np.concatenate([[0.0], np.cumsum(size[order])])
         bounds = np.searchsorted(category[order], np.arange(len(self.categories) + 1))
@@ -196,6 +191,17 @@ class World:
         shares = [self.profile["seller_states"].get(state, 0.0) for state in self.places.states.to_pylist()]
         state = self.draws.choice("seller state", keys, shares)
         return self.places.draw(self.draws.uniform("seller place", keys), state)
+
+    @cached_property
+    def seller_state(self) -> Ints:
+        """Number of each seller's state, shape (s,)."""
+        return self.places.state[self.seller_place]
+
+    @cached_property
+    def state_rank(self) -> Ints:
+        """The place of each state in the profile's order of states, shape (states,)."""
+        order = self.profile["state_order"]
+        return np.array([order.index(state) for state in self.places.states.to_pylist()])
 
     @cached_property
     def product_ids(self) -> pa.StringArray:
@@ -264,7 +270,7 @@ class World:
                 "seller_id": self.seller_ids,
                 "seller_zip_code_prefix": self.places.prefix.take(place),
                 "seller_city": self.places.city.take(place),
-                "seller_state": self.places.states.take(pa.array(self.places.state[self.seller_place])),
+                "seller_state": self.places.states.take(pa.array(self.seller_state)),
             }
         )
 
@@ -279,9 +285,14 @@ class World:
         )
 
 
-def from_quantiles(uniform: Floats, table: list[float]) -> Floats:
-    """Values of a distribution given by its quantiles at ``GRID``."""
-    return np.interp(uniform, GRID, table)
+def month_of(at: Ints) -> Ints:
+    """The month of each moment, counted from the epoch's first."""
+    return at.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64)
+
+
+def weekday_of(at: Ints) -> Ints:
+    """The weekday of each moment, 0 for Monday; the epoch began on a Thursday."""
+    return (at // DAY + 3) % 7
 
 
 def by_cell(uniform: Floats, cell: Ints, tables: list[list[float]]) -> Floats:

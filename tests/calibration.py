@@ -61,7 +61,9 @@ def order_features(shop: Shop) -> pd.DataFrame:
     features["hour"] = purchase.dt.hour
     features["approval_hours"] = (orders["order_approved_at"] - purchase) / DAY * 24
     features["handling_days"] = (orders["order_delivered_carrier_date"] - orders["order_approved_at"]) / DAY
-    features["transit_days"] = (orders["order_delivered_customer_date"] - orders["order_delivered_carrier_date"]) / DAY
+    features["transit_days"] = (
+        orders["order_delivered_customer_date"] - orders["order_delivered_carrier_date"]
+    ) / DAY
     features["promised_days"] = (orders["order_estimated_delivery_date"] - purchase.dt.normalize()) / DAY
     features["delay_days"] = (orders["order_delivered_customer_date"] - orders["order_estimated_delivery_date"]) / DAY
     features["arrival_hour"] = orders["order_delivered_customer_date"].dt.hour
@@ -87,9 +89,13 @@ def order_features(shop: Shop) -> pd.DataFrame:
     features["payments"] = payments.groupby("order_id").size()
     features["payment_type"] = code(first_payment["payment_type"], sorted(payments["payment_type"].unique()))
     features["instalments"] = payments.groupby("order_id")["payment_installments"].max()
-    features["paid_too_much"] = payments.groupby("order_id")["payment_value"].sum() - features["price"] - features["freight"]
+    features["paid_too_much"] = (
+        payments.groupby("order_id")["payment_value"].sum() - features["price"] - features["freight"]
+    )
     features["score"] = reviews["review_score"]
-    features["asked_after_days"] = (reviews["review_creation_date"] - orders["order_delivered_customer_date"].dt.normalize()) / DAY
+    features["asked_after_days"] = (
+        reviews["review_creation_date"] - orders["order_delivered_customer_date"].dt.normalize()
+    ) / DAY
     features["answer_days"] = (reviews["review_answer_timestamp"] - reviews["review_creation_date"]) / DAY
     features["titled"] = reviews["review_comment_title"].notna().astype(float)
     features["written"] = reviews["review_comment_message"].notna().astype(float)
