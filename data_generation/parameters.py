@@ -13,6 +13,14 @@ REASONS = {
     "payment declined": 0.05,
 }
 """Why carts are left behind, and how often."""
+FROM_CHECKOUT = {
+    "extra costs": 0.5,
+    "delivery too slow": 0.5,
+    "had to register": 0.9,
+    "checkout too long": 1.0,
+    "payment declined": 1.0,
+}
+"""How often carts left behind for a reason are left in the checkout, not before it."""
 
 
 @dataclass(frozen=True)
@@ -35,5 +43,5 @@ class Parameters:
     abandonment: float = 0.70
     abandonment_reasons: dict[str, float] = field(default_factory=lambda: dict(REASONS))
     taste_strength: float = 0.75
-    further_orders: float = 0.065
+    further_orders: float = 0.05
     repeat_strength: float = 1.25

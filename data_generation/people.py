@@ -45,7 +45,7 @@ class People(NamedTuple):
 
 
 class Purchases(NamedTuple):
-    """When n orders are placed and where they go, in order of time.
+    """When n orders are placed and where they go, by person, those of a person in order of time.
 
     Attributes:
         key: shape (n,).
@@ -113,7 +113,7 @@ def purchases(world: World, who: People) -> Purchases:
     keys, persons, times = np.concatenate(key), np.concatenate(person), np.concatenate(purchased_at)
     home = child_keys(who.key[persons], 1000 + np.concatenate(address))
     place = world.places.draw(draws.uniform("place", home), who.state[persons])
-    order = np.lexsort((keys, times))
+    order = np.lexsort((keys, times, persons))
     return Purchases(keys[order], persons[order], times[order], place[order])
 
 
