@@ -203,9 +203,7 @@ def _sessions(
     return _Sessions(session, order, kind, person, at, known, np.where(kind == ABANDONED, reason, -1))
 
 
-def _steps(
-    sessions: _Sessions, orders: Orders, knowledge: Knowledge, draws: Draws, parameters: Parameters
-) -> _Steps:
+def _steps(sessions: _Sessions, orders: Orders, knowledge: Knowledge, draws: Draws, parameters: Parameters) -> _Steps:
     """All events of all sessions, in the order in which they happen."""
     key, kind = sessions.key, sessions.kind
     further = np.zeros(len(key), dtype=np.int64)

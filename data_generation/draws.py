@@ -8,6 +8,7 @@ hands out one number after the other could promise none of that.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ from scipy.stats import poisson
 
 Keys = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[Any]
+"""Whole numbers of any width."""
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TO_UNIT = 2.0**-53

@@ -1,7 +1,8 @@
 """Measure the real shop: ``python -m data_generation.measure archive.zip`` writes ``profile.json``.
 
-The profile holds shares, quantiles, correlations and trees of them only; no row of the archive and no id is in it. The made-up shop
-is drawn from it, so whoever has the archive can make the profile again and see where each figure comes from.
+The profile holds shares, quantiles, correlations and trees of them only; no row of the archive and no id is in it.
+The made-up shop is drawn from it, so whoever has the archive can make the profile again and see where each figure
+comes from.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _calendar(orders: pd.DataFrame) -> dict[str, Any]:
     day = orders["order_purchase_timestamp"].dt.normalize()
     month = day.dt.strftime("%Y-%m")
     daily = day.value_counts().sort_index()
-    regular = daily["2017-02-01":"2018-08-20"]  # Before and after them, hardly any orders a day.
+    # Before and after them there are hardly any orders a day.
+    regular = daily.loc[pd.Timestamp("2017-02-01") : pd.Timestamp("2018-08-20")]
     level = regular.rolling(29, center=True, min_periods=15).median()
     weekday = (regular / level).groupby(regular.index.day_of_week).median()
     expected = level * weekday.reindex(regular.index.day_of_week).to_numpy()
@@ -204,7 +206,7 @@ def _positions(names: list[str]) -> dict[str, int]:
 
 
 def _grow(given: pd.DataFrame, explained: pd.Series, leaves: int, digits: int, least: int = 150) -> dict[str, Any]:
-    """A tree over what is given, with quantiles of what is explained in its leaves, none of fewer cases than ``least``."""
+    """A tree over what is given, with quantiles of what is explained in its leaves, ``least`` cases or more in each."""
     bounds = np.unique(np.quantile(explained, np.arange(1, CLASSES) / CLASSES))
     tree = DecisionTreeClassifier(
         criterion="entropy", max_leaf_nodes=leaves, min_samples_leaf=least, random_state=0

@@ -32,12 +32,14 @@ class Block:
         propensity: of each order's person to order again, relative to a mean of 1, shape (n,).
         files: rows by Bronze table: customers, orders, order_items, order_payments, order_reviews.
         people: truth, a row a person: customer_unique_id, repeat_propensity and tastes.
+        first_day: of each person's first order, days since the epoch.
     """
 
     orders: Orders
     propensity: Floats
     files: dict[str, pa.Table]
     people: pa.Table
+    first_day: Ints
 
 
 def block(world: World, first: int, last: int) -> Block:
@@ -49,7 +51,7 @@ def block(world: World, first: int, last: int) -> Block:
     order_ids = world.draws.ids("order", bought.key)
 
     sold = state.has_items[lines.order]
-    lines = Lines(*(column[sold] for column in lines))
+    lines = Lines._make(column[sold] for column in lines)
     worth = np.bincount(lines.order, (lines.price + lines.freight) * lines.copies, len(bought.key))
     # Who could not be sold anything had ordered something all the same.
     prices = from_quantiles(world.draws.uniform("lost order", bought.key), world.profile["product_traits"]["price"])
@@ -78,6 +80,7 @@ def block(world: World, first: int, last: int) -> Block:
             ),
         },
         _truth(who),
+        who.first_day,
     )
 
 

@@ -58,7 +58,8 @@ class Catalog:
         categories: int,
     ) -> None:
         self.product_ids = product_ids
-        self.category = category
+        self.style = style
+        self.price_level = price_level
         self._order = np.lexsort((price_level, style, category)).astype(np.int32)
         self._reached = np.concatenate([[0.0], np.cumsum(popularity[self._order])])
         group = _group(category, style, price_level)[self._order]
@@ -87,6 +88,28 @@ class Catalog:
         low, high = self._low[group], self._high[group]
         place = np.searchsorted(self._reached, low + uniform * (high - low), side="right") - 1
         return self._order[place.clip(max=len(self._order) - 1)].astype(np.int64)
+
+
+def price_levels(category: Ints, price: Floats, popularity: Floats) -> Ints:
+    """The third of what a category sells that each product's price is in.
+
+    Args:
+        category: number of each product's category, shape (p,).
+        price: anything that orders products by price, shape (p,).
+        popularity: how often each is sold, shape (p,); products that are never sold are on some level too.
+
+    Returns:
+        0 (cheap) to PRICE_LEVELS - 1, shape (p,).
+    """
+    order = np.lexsort((price, category))
+    sold = np.cumsum(popularity[order])
+    starts = np.searchsorted(category[order], np.arange(category.max() + 2))
+    before = np.concatenate([[0.0], sold])[starts]
+    total = np.maximum(np.diff(before), 1e-12)[category[order]]
+    share = (sold - popularity[order] / 2 - before[category[order]]) / total
+    levels = np.empty(len(category), dtype=np.int64)
+    levels[order] = (share * PRICE_LEVELS).astype(np.int64).clip(0, PRICE_LEVELS - 1)
+    return levels
 
 
 def tastes_of(draws: Draws, people: Keys, category_weights: Floats, strength: float) -> Tastes:
@@ -137,5 +160,5 @@ def pick_groups(
     return tastes.favourites[people, rank], style, level
 
 
-def _group(category: npt.ArrayLike, style: npt.ArrayLike, price_level: npt.ArrayLike) -> Ints:
-    return (np.asarray(category, dtype=np.int64) * STYLES + style) * PRICE_LEVELS + price_level
+def _group(category: Ints, style: Ints, price_level: Ints) -> Ints:
+    return (category.astype(np.int64) * STYLES + style) * PRICE_LEVELS + price_level

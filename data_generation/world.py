@@ -15,7 +15,7 @@ from data_generation.draws import Draws, Floats, Ints, Keys, numbered, pick
 from data_generation.parameters import Parameters
 from data_generation.places import Places, places
 from data_generation.profile import PRODUCT_TRAITS, SIZES, from_quantiles, load
-from data_generation.tastes import PRICE_LEVELS, STYLES, Catalog
+from data_generation.tastes import STYLES, Catalog, price_levels
 
 PEOPLE, PRODUCTS, SELLERS = 96_096, 32_951, 3_095
 """How many there are at scale 1."""
@@ -161,8 +161,8 @@ class World:
         return points[(rank * len(points)).astype(np.int64).clip(0, len(points) - 1)]
 
     def _price_ranks(self, prices: list[float]) -> list[float]:
-        points = self.profile["price_points"]
-        below, upto = (np.searchsorted(points, prices, side=side) for side in ("left", "right"))
+        points = np.array(self.profile["price_points"])
+        below, upto = np.searchsorted(points, prices, side="left"), np.searchsorted(points, prices, side="right")
         return ((below + upto) / 2 / len(points)).tolist()
 
     @cached_property
@@ -219,7 +219,7 @@ class World:
     @cached_property
     def catalog(self) -> Catalog:
         style = self.draws.integers("product style", self._product_keys, 0, STYLES).astype(np.int8)
-        level = _price_levels(self.product_category, self.product_traits["price_rank"], self.popularity)
+        level = price_levels(self.product_category, self.product_traits["price_rank"], self.popularity)
         return Catalog(self.product_ids, self.product_category, style, level, self.popularity, len(self.categories))
 
     @cached_property
@@ -259,6 +259,18 @@ class World:
                 "product_length_cm": whole("length_cm", measured),
                 "product_height_cm": whole("height_cm", measured),
                 "product_width_cm": whole("width_cm", measured),
+            }
+        )
+
+    def product_truth(self, first: int, last: int) -> pa.Table:
+        """What is true of products and in no file: style, price level, and how often they are picked."""
+        part = slice(first, last)
+        return pa.table(
+            {
+                "product_id": self.product_ids.slice(first, last - first),
+                "style": self.catalog.style[part],
+                "price_level": self.catalog.price_level[part],
+                "popularity": self.popularity[part],
             }
         )
 
@@ -313,16 +325,3 @@ def shares_by_cell(uniform: Floats, cell: Ints, tables: list[list[float]]) -> In
         inside = cell == number
         drawn[inside] = pick(uniform[inside], table)
     return drawn
-
-
-def _price_levels(category: Ints, price: Floats, popularity: Floats) -> Ints:
-    """The third of what a category sells that each product's price is in."""
-    order = np.lexsort((price, category))
-    sold = np.cumsum(popularity[order])
-    starts = np.searchsorted(category[order], np.arange(category.max() + 2))
-    before = np.concatenate([[0.0], sold])[starts]
-    total = np.diff(before)[category[order]]
-    share = (sold - popularity[order] / 2 - before[category[order]]) / total
-    levels = np.empty(len(category), dtype=np.int8)
-    levels[order] = (share * PRICE_LEVELS).astype(np.int8).clip(0, PRICE_LEVELS - 1)
-    return levels

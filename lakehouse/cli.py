@@ -1,10 +1,12 @@
-"""The command line: ``lakehouse ingest | build | run``."""
+"""The command line: ``lakehouse generate | ingest | build | run``."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +14,17 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
+from data_generation import generate as generation
 from lakehouse import pipeline, settings, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
@@ -36,6 +46,93 @@ STOPPED = 130
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
 PathOption = Annotated[Path, typer.Option(help="A folder or a zip with the files.")]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
+
+
+@app.command()
+def generate(
+    out_folder: Annotated[Path, typer.Option("--out", help="The folder to write to; made if it is missing.")],
+    source: Annotated[
+        str, typer.Option(help="synthetic: a shop; olist: the behaviour around a real one.")
+    ] = "synthetic",
+    path: Annotated[Path | None, typer.Option(help="The real shop, a folder or a zip; for --source olist.")] = None,
+    scale: Annotated[float, typer.Option(help="Size of the shop; 1 for about 100,000 orders.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Another seed gives another shop.")] = 42,
+    events: Annotated[int | None, typer.Option(help="About how many events; five an order by default.")] = None,
+    dirt: Annotated[float, typer.Option(help="Share of rows that are damaged, 0 to 1.")] = 0.0,
+    tracking_coverage: Annotated[
+        float, typer.Option(help="Share of orders whose buying session was tracked.")
+    ] = generation.Request.tracking_coverage,
+    days: Annotated[int, typer.Option(help="Drops day by day, the first with all that was before.")] = 0,
+    start: Annotated[datetime | None, typer.Option(help="Day of the first drop.", formats=["%Y-%m-%d"])] = None,
+    knowledge_cutoff: Annotated[
+        datetime | None,
+        typer.Option(
+            help="Nothing before it follows from orders after it; for --source olist.", formats=["%Y-%m-%d"]
+        ),
+    ] = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
+    only: Annotated[
+        list[str] | None, typer.Option(help="A Bronze table to make the file of; may be repeated.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was generated there before.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads; as many as there are processors by default.")] = 0,
+) -> None:
+    """Make up a shop with its clickstream, or the clickstream of a real one.
+
+    The same options give the same bytes. What is true of the made-up world is in the folder truth.
+
+    Example: lakehouse generate --out data/landing/shop --scale 0.1
+
+    Example: lakehouse generate --source olist --path archive.zip --out data/landing/behaviour
+    """
+    request = generation.Request(
+        out_folder,
+        source,
+        path,
+        scale,
+        seed,
+        events,
+        dirt,
+        tracking_coverage,
+        days,
+        start.date() if start else None,
+        knowledge_cutoff.date() if knowledge_cutoff else None,
+        file_format,
+        tuple(only or ()),
+        overwrite,
+        workers or os.cpu_count() or 1,
+    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("generating", total=None)
+
+        def update(done: int, parts: int, rows: int) -> None:
+            rate = rows / max(bar.tasks[task].elapsed or 0.0, 1e-3)
+            bar.update(task, description=f"{rows:,} rows, {rate:,.0f} a second", completed=done, total=parts)
+
+        report = generation.generate(request, update)
+    table = _table("Generated", "file", "rows")
+    for name, rows in _by_file(report.rows).items():
+        table.add_row(name, f"{rows:,}")
+    out.print(table)
+    for kind, count in report.faults.items():
+        out.print(f"{count:,} × {kind}")
+    drops = f", in {days} drops" if days else ""
+    out.print(
+        f"The files are in {out_folder}{drops}; what is true of them is in {out_folder / generation.TRUTH}.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _by_file(rows: dict[str, int]) -> dict[str, int]:
+    """Rows by the name of the file, all drops together, without the truth."""
+    sums: dict[str, int] = {}
+    for path, count in rows.items():
+        if not path.startswith(generation.TRUTH):
+            name = Path(path).name
+            sums[name] = sums.get(name, 0) + count
+    return dict(sorted(sums.items()))
 
 
 @app.command()
@@ -127,7 +224,7 @@ def _print_summary(reports: list[StepReport]) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column == "table" else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in ("table", "file") else "right", no_wrap=True)
     return table
 
 

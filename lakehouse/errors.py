@@ -29,11 +29,14 @@ class LakehouseError(Exception):
         self.mend = mend
 
 
-def disk_full(where: object) -> LakehouseError:
+ANOTHER_WAREHOUSE = "point LAKEHOUSE_WAREHOUSE at another"
+
+
+def disk_full(where: object, elsewhere: str = ANOTHER_WAREHOUSE) -> LakehouseError:
     """The one message for a full disk, whichever library met it first."""
     return LakehouseError(
         f"There is no space left on the disk that holds {where}.",
-        "Free some space, or point LAKEHOUSE_WAREHOUSE at another disk, then run the command again.",
+        f"Free some space, or {elsewhere} disk, then run the command again.",
     )
 
 
@@ -43,8 +46,12 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def disk_errors_explained(folder: Path) -> Iterator[None]:
+def disk_errors_explained(folder: Path, elsewhere: str = ANOTHER_WAREHOUSE) -> Iterator[None]:
     """Turn what a disk refuses inside the block into a message about ``folder``.
+
+    Args:
+        folder: what is written to.
+        elsewhere: how to have it written to another disk or folder, up to that word.
 
     Raises:
         LakehouseError: the disk is full, or the folder cannot be written.
@@ -55,13 +62,13 @@ def disk_errors_explained(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if is_disk_full(error):
-            raise disk_full(folder) from error
+            raise disk_full(folder, elsewhere) from error
         reason = next((word for text in _texts(error) for word in UNWRITABLE if word in text), None)
         if reason is None:
             raise
         raise LakehouseError(
             f"{folder} cannot be written: {reason}.",
-            "Give yourself write access, or point LAKEHOUSE_WAREHOUSE at another folder.",
+            f"Give yourself write access, or {elsewhere} folder.",
         ) from error
 
 

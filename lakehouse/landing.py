@@ -109,4 +109,33 @@ OLIST = (
     ),
 )
 
+# What only `lakehouse generate` makes; a real shop's tracker and address book would deliver the same columns.
+BEHAVIOUR = (
+    LandingFile(
+        "clickstream_events.csv",
+        "clickstream_events",
+        (
+            "event_id",
+            "session_id",
+            "visitor_id",
+            "customer_unique_id",
+            "event_type",
+            "event_timestamp",
+            "received_at",
+            "product_id",
+            "order_id",
+            "device",
+            "browser",
+            "referrer",
+            "state",
+            "provenance",
+        ),
+    ),
+    LandingFile(
+        "customer_contacts.csv",
+        "customer_contacts",
+        ("customer_unique_id", "full_name", "email", "phone", "marketing_consent", "provenance"),
+    ),
+)
+
 SOURCES = {"olist": OLIST}
