@@ -19,10 +19,11 @@ help: ## Show this list.
 
 demo: .venv/.installed ## Set up, build everything, say where to look. With OLIST=path/to/archive.zip: on the real data.
 ifeq ($(OLIST),)
-	@$(BIN)/python -m tests.shop data/landing/shop
+	@$(BIN)/lakehouse generate --out data/landing/shop --overwrite
 	@$(BIN)/lakehouse run --path data/landing/shop
 else
-	@$(BIN)/lakehouse run --path "$(OLIST)"
+	@$(BIN)/lakehouse generate --source olist --path "$(OLIST)" --out data/landing/behaviour --overwrite
+	@$(BIN)/lakehouse run --path "$(OLIST)" --path data/landing/behaviour
 endif
 
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.

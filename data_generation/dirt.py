@@ -24,8 +24,8 @@ class Fault(NamedTuple):
         damage: new values from the old ones and the rows' keys; None where the row is only repeated.
         expected: what becomes of the row: ``duplicate``, ``superseded`` (by the row after it), ``quarantined: rule``,
             ``rejected`` (in Bronze), or ``kept``.
-        share: of the damaged rows of its table.
-        only: a condition on the rows that can be damaged so: a column, and a value that it must have (or any).
+        share: how often it is chosen for a row that can be damaged so, beside the other faults.
+        only: a column and the value that it must have in the rows that can be damaged so.
         stale: whether the damaged row comes first and the sound one after it.
     """
 
@@ -34,7 +34,7 @@ class Fault(NamedTuple):
     damage: Callable[[pa.Array, Keys], pa.Array] | None
     expected: str
     share: float = 1.0
-    only: tuple[str, str | None] | None = None
+    only: tuple[str, str] | None = None
     stale: bool = False
 
 
@@ -96,7 +96,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         DUPLICATE,
         Fault("corrected record", "review_score", _constant("3"), "superseded", stale=True),
         Fault('text "nan"', "review_score", _constant("nan"), "quarantined: review_score_out_of_range"),
-        Fault("wrong encoding", "review_comment_message", _latin, "rejected", only=("review_comment_message", None)),
+        Fault("wrong encoding", "review_comment_message", _latin, "rejected", share=5.0),
     ),
     "products": (DUPLICATE, Fault('text "nan"', "product_weight_g", _constant("nan"), "kept")),
     "sellers": (DUPLICATE,),
@@ -118,6 +118,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             "event_timestamp",
             _shifted(-2 * 3_600),
             "quarantined: events_out_of_order",
+            share=10.0,
             only=("event_type", "checkout_start"),
         ),
     ),
@@ -221,7 +222,7 @@ def _possible(table: pa.Table, fault: Fault) -> Floats:
         possible = pc.and_(
             possible, pc.fill_null(pc.match_substring_regex(table[fault.column], "[^\\x00-\\x7f]"), False)
         )
-    elif fault.only and fault.only[1] is not None:
+    elif fault.only:
         possible = pc.and_(possible, pc.fill_null(pc.equal(table[fault.only[0]], fault.only[1]), False))
     return possible.to_numpy(zero_copy_only=False).astype(np.float64)
 

@@ -206,7 +206,7 @@ def _positions(names: list[str]) -> dict[str, int]:
 
 
 def _grow(given: pd.DataFrame, explained: pd.Series, leaves: int, digits: int, least: int = 150) -> dict[str, Any]:
-    """A tree over what is given, with quantiles of what is explained in its leaves, ``least`` cases or more in each."""
+    """A tree over what is given, with quantiles of what is explained in its leaves of ``least`` cases or more."""
     bounds = np.unique(np.quantile(explained, np.arange(1, CLASSES) / CLASSES))
     tree = DecisionTreeClassifier(
         criterion="entropy", max_leaf_nodes=leaves, min_samples_leaf=least, random_state=0

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +44,13 @@ STOPPED = 130
 """The exit code of a process that Ctrl-C has ended."""
 
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
-PathOption = Annotated[Path, typer.Option(help="A folder or a zip with the files.")]
+PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
+DeliveredOnOption = Annotated[
+    datetime | None,
+    typer.Option(
+        help="The day that this is a drop of: it may lack files, and files may lack rows.", formats=["%Y-%m-%d"]
+    ),
+]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
 
 
@@ -95,8 +101,8 @@ def generate(
         dirt,
         tracking_coverage,
         days,
-        start.date() if start else None,
-        knowledge_cutoff.date() if knowledge_cutoff else None,
+        _day(start),
+        _day(knowledge_cutoff),
         file_format,
         tuple(only or ()),
         overwrite,
@@ -125,6 +131,10 @@ def generate(
     )
 
 
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
 def _by_file(rows: dict[str, int]) -> dict[str, int]:
     """Rows by the name of the file, all drops together, without the truth."""
     sums: dict[str, int] = {}
@@ -136,13 +146,13 @@ def _by_file(rows: dict[str, int]) -> dict[str, int]:
 
 
 @app.command()
-def ingest(path: PathOption, source: SourceOption = "olist") -> None:
+def ingest(path: PathOption, source: SourceOption = "olist", delivered_on: DeliveredOnOption = None) -> None:
     """Take landing files into Bronze. Files that are there already change nothing.
 
     Example: lakehouse ingest --source olist --path archive.zip
     """
     with _progress() as update:
-        report = pipeline.ingest_step(source, path, settings.warehouse(), update)
+        report = pipeline.ingest_step(source, path, settings.warehouse(), update, _day(delivered_on))
     _print_files(report)
 
 
@@ -166,13 +176,18 @@ def build(
 
 
 @app.command()
-def run(path: PathOption, source: SourceOption = "olist", target: TargetOption = "local") -> None:
+def run(
+    path: PathOption,
+    source: SourceOption = "olist",
+    target: TargetOption = "local",
+    delivered_on: DeliveredOnOption = None,
+) -> None:
     """Everything: landing files to Bronze, Silver and Gold, with all tests.
 
     Example: lakehouse run --source olist --path archive.zip
     """
     with _progress() as update:
-        reports = list(pipeline.run(source, path, target, settings.warehouse(), update))
+        reports = list(pipeline.run(source, path, target, settings.warehouse(), update, _day(delivered_on)))
     _print_files(reports[0])
     _print_summary(reports)
 

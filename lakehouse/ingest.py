@@ -9,11 +9,12 @@ nothing, and one whose ingest was killed is taken in again from the start.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
@@ -25,12 +26,14 @@ from lakehouse.csv_records import Record, Reject, physical_lines, read_header, r
 from lakehouse.delivery import Delivery
 from lakehouse.errors import LakehouseError
 from lakehouse.landing import SOURCES, LandingFile
+from lakehouse.parquet_records import open_parquet, text_batches
 
 AUDIT_FIELDS = (
     pa.field("_source_file", pa.string(), nullable=False),
     pa.field("_source_row", pa.int64(), nullable=False),
     pa.field("_batch_id", pa.string(), nullable=False),
     pa.field("_ingested_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    pa.field("_delivered_on", pa.date32()),
 )
 REJECTED_ROWS = TableName("bronze", "rejected_rows")
 REJECTED_SCHEMA = pa.schema(
@@ -55,7 +58,7 @@ UNUSABLE = frozenset(" ,;{}()\n\t=")
 """What Delta tables allow in no column name."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with a file's name, the bytes read of it so far, and its size."""
+"""Called with a file's name, how much of it has been read, and how much there is: bytes, or rows of Parquet."""
 
 
 class FileReport(NamedTuple):
@@ -71,8 +74,11 @@ class FileReport(NamedTuple):
 
 class _Plan(NamedTuple):
     landing: LandingFile
+    delivery: Delivery
+    file: str
     header: list[str]
     sha256: str
+    delivered_on: date | None
 
     @property
     def batch_id(self) -> str:
@@ -84,7 +90,23 @@ class _Counts(NamedTuple):
     rejected: int
 
 
-def ingest(source: str, path: Path, warehouse: Path, progress: Progress = lambda *_: None) -> list[FileReport]:
+class _Chunk(NamedTuple):
+    """Some rows of a file: its columns as text, their lines, what is no record, and how far the file is read."""
+
+    columns: list[pa.Array]
+    lines: list[int]
+    rejects: list[Reject]
+    done: int
+    size: int
+
+
+def ingest(
+    source: str,
+    paths: Sequence[Path],
+    warehouse: Path,
+    progress: Progress = lambda *_: None,
+    delivered_on: date | None = None,
+) -> list[FileReport]:
     """Take a delivery into Bronze.
 
     All headers are checked before the first row is written, and if a file fails later on, Bronze is put back to
@@ -92,9 +114,11 @@ def ingest(source: str, path: Path, warehouse: Path, progress: Progress = lambda
 
     Args:
         source: which landing contract the files follow, a key of ``landing.SOURCES``.
-        path: a folder or a zip.
+        paths: folders or zips that hold the files between them. A whole delivery holds all the files of the shop; the
+            files of its behaviour may come with it or alone.
         warehouse: the folder of the tables; made if it is missing.
         progress: called as files are read.
+        delivered_on: the logical day of a drop, which may leave out files, and whose files may have no rows.
 
     Returns:
         A report per file, in the order of the contract.
@@ -105,105 +129,139 @@ def ingest(source: str, path: Path, warehouse: Path, progress: Progress = lambda
     """
     if source not in SOURCES:
         raise LakehouseError(f"There is no source called {source!r}.", f"Choose one of: {', '.join(SOURCES)}.")
-    delivery = Delivery(path)
-    headers = _check(delivery, SOURCES[source])
+    shop, behaviour = SOURCES[source]
+    found = _find([Delivery(path) for path in paths], shop, behaviour, partial=delivered_on is not None)
+    headers = {
+        landing: _header(landing, *place, may_be_empty=delivered_on is not None) for landing, place in found.items()
+    }
     with tables.writing(warehouse, ["bronze"]):
         # Reading every file to its end finds what is damaged before the first row is written.
-        plans = [_Plan(landing, header, delivery.sha256(landing.file)) for landing, header in headers.items()]
+        plans = [
+            _Plan(landing, delivery, file, headers[landing], delivery.sha256(file), delivered_on)
+            for landing, (delivery, file) in found.items()
+        ]
         create_if_missing(REJECTED_ROWS.path(warehouse), REJECTED_SCHEMA)
         create_if_missing(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA)
-        return [_ingest_file(delivery, plan, warehouse, progress) for plan in plans]
+        reports = [_ingest_file(plan, warehouse, progress) for plan in plans]
+        for landing in behaviour:
+            create_if_missing(TableName("bronze", landing.table).path(warehouse), _schema(landing.columns))
+        return reports
 
 
-def _check(delivery: Delivery, contract: tuple[LandingFile, ...]) -> dict[LandingFile, list[str]]:
-    """The header of each file of the contract; raises if a file cannot be what the contract says."""
-    delivery.require([landing.file for landing in contract])
-    headers = {}
-    for landing in contract:
-        with delivery.open(landing.file) as stream:
+def _find(
+    deliveries: list[Delivery], shop: Sequence[LandingFile], behaviour: Sequence[LandingFile], *, partial: bool
+) -> dict[LandingFile, tuple[Delivery, str]]:
+    """Where each file is; raises if one is missing that must be there, or is there twice."""
+    found: dict[LandingFile, tuple[Delivery, str]] = {}
+    for landing in (*shop, *behaviour):
+        places = [(delivery, name) for delivery in deliveries for name in landing.names if name in delivery]
+        if len(places) > 1:
+            where = ", ".join(f"{name} in {delivery.path}" for delivery, name in places)
+            raise LakehouseError(f"The same file is delivered more than once: {where}.", "Leave only one of them.")
+        if places:
+            found[landing] = places[0]
+    missing = [landing.file for landing in shop if landing not in found]
+    if missing and (not found or (len(missing) < len(shop) and not partial)):
+        if len(deliveries) == 1:
+            deliveries[0].require(missing)
+        raise LakehouseError(
+            f"{', '.join(str(delivery.path) for delivery in deliveries)} lack {', '.join(missing)}.",
+            "Give --path the folders or zips that hold all the files between them, under their original names.",
+        )
+    for delivery in deliveries:
+        delivery.require(file for place, file in found.values() if place is delivery)
+    return found
+
+
+def _header(landing: LandingFile, delivery: Delivery, file: str, *, may_be_empty: bool) -> list[str]:
+    """The header of a file; raises if the file cannot be what the contract says."""
+    with delivery.open(file) as stream:
+        if file.endswith(".parquet"):
+            with open_parquet(stream, file) as parquet:
+                header, empty = list(parquet.schema_arrow.names), not parquet.metadata.num_rows
+        else:
             lines = physical_lines(stream)
-            header = read_header(next(lines, b""), landing.file)
-            _check_header(landing, header)
-            if next(read_records(lines, len(header)), None) is None:
-                raise LakehouseError(
-                    f"{landing.file} in {delivery.path} has a header and no rows.",
-                    "Deliver the file with its rows.",
-                )
-        headers[landing] = header
-    return headers
+            header = read_header(next(lines, b""), file)
+            empty = next(read_records(lines, len(header)), None) is None
+    _check_header(landing, file, header)
+    if empty and not may_be_empty:
+        raise LakehouseError(
+            f"{file} in {delivery.path} has a header and no rows.",
+            "Deliver the file with its rows; if nothing happened that day, say which day: --delivered-on.",
+        )
+    return header
 
 
-def _check_header(landing: LandingFile, header: list[str]) -> None:
+def _check_header(landing: LandingFile, file: str, header: list[str]) -> None:
     absent = [column for column in landing.columns if column not in header]
     unknown = [column for column in header if column not in landing.columns]
     if absent:
         renamed = f" Renamed, perhaps, to {', '.join(map(repr, unknown))}?" if unknown else ""
         raise LakehouseError(
-            f"{landing.file} lacks the column {', '.join(absent)}.{renamed}",
+            f"{file} lacks the column {', '.join(absent)}.{renamed}",
             f"Its header must name, separated by commas: {', '.join(landing.columns)}.",
         )
     # Delta tables do not tell A from a.
     names = [column.lower() for column in header]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise LakehouseError(
-            f"{landing.file} names the column {', '.join(doubled)} more than once.", "Rename or remove one."
-        )
+        raise LakehouseError(f"{file} names the column {', '.join(doubled)} more than once.", "Rename or remove one.")
     reserved = {field.name for field in AUDIT_FIELDS}
     unusable = [name for name in unknown if not name or name.lower() in reserved or set(name) & UNUSABLE]
     if unusable:
         raise LakehouseError(
-            f"{landing.file} has a column that no table can take: {', '.join(map(repr, unusable))}.",
+            f"{file} has a column that no table can take: {', '.join(map(repr, unusable))}.",
             f"Rename it: not empty, not one of {', '.join(sorted(reserved))}, "
             "without spaces and without any of , ; { } ( ) = .",
         )
 
 
-def _ingest_file(delivery: Delivery, plan: _Plan, warehouse: Path, progress: Progress) -> FileReport:
-    landing = plan.landing
-    table = TableName("bronze", landing.table)
-    extra = [column for column in plan.header if column not in landing.columns]
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([*(pa.field(name, pa.string()) for name in columns), *AUDIT_FIELDS])
+
+
+def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport:
+    table = TableName("bronze", plan.landing.table)
+    extra = [column for column in plan.header if column not in plan.landing.columns]
     there = _remove_unfinished(warehouse, plan, table)
     if there:
-        return FileReport(landing.file, table, *there, extra, already_there=True)
+        return FileReport(plan.file, table, *there, extra, already_there=True)
 
     rows = rejected = 0
     first_reason = ""
     now = datetime.now(UTC)
-    names = _as_spelt_before(plan.header, warehouse, table)
-    schema = pa.schema([*(pa.field(name, pa.string()) for name in names), *AUDIT_FIELDS])
-    size = delivery.size(landing.file)
+    schema = _schema(_as_spelt_before(plan.header, warehouse, table))
     with (
-        delivery.open(landing.file, plan.sha256) as stream,
+        plan.delivery.open(plan.file, plan.sha256) as stream,
         _collector_paused(),
         Appender(table.path(warehouse), schema) as sound,
         Appender(REJECTED_ROWS.path(warehouse), REJECTED_SCHEMA) as broken,
     ):
-        for chunk, done in _chunks(stream, len(plan.header)):
-            progress(landing.file, done, size)
-            records = [item for item in chunk if isinstance(item, Record)]
-            rejects = [item for item in chunk if isinstance(item, Reject)]
-            if records:
-                sound.append(_record_batch(plan, now, records, schema))
-                rows += len(records)
-            if rejects:
-                broken.append(_reject_batch(plan, now, rejects))
-                rejected += len(rejects)
-                first_reason = first_reason or rejects[0].reason
-        if not rows:
+        for chunk in _chunks(stream, plan):
+            progress(plan.file, chunk.done, chunk.size)
+            if chunk.lines:
+                audit = _audit(plan, now, len(chunk.lines), chunk.lines)
+                sound.append(pa.RecordBatch.from_arrays([*chunk.columns, *audit.values()], schema=schema))
+                rows += len(chunk.lines)
+            if chunk.rejects:
+                broken.append(_reject_batch(plan, now, chunk.rejects))
+                rejected += len(chunk.rejects)
+                first_reason = first_reason or chunk.rejects[0].reason
+        if rejected and not rows:
             raise LakehouseError(
-                f"Not one line of {landing.file} could be read; the first was rejected because: {first_reason}.",
+                f"Not one line of {plan.file} could be read; the first was rejected because: {first_reason}.",
                 "Check how the file was written: commas between fields, double quotes around text.",
             )
+    create_if_missing(table.path(warehouse), schema)
     delivered = {
-        "table_name": [landing.table],
+        "table_name": [plan.landing.table],
         "row_count": [rows],
         "rejected_count": [rejected],
         **_audit(plan, now, 1),
     }
     with Appender(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA) as deliveries:
         deliveries.append(pa.RecordBatch.from_pydict(delivered, schema=DELIVERIES_SCHEMA))
-    return FileReport(landing.file, table, rows, rejected, extra, already_there=False)
+    return FileReport(plan.file, table, rows, rejected, extra, already_there=False)
 
 
 def _as_spelt_before(header: list[str], warehouse: Path, table: TableName) -> list[str]:
@@ -249,9 +307,23 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
     return there if complete else None
 
 
-def _chunks(stream: IO[bytes], width: int) -> Iterator[tuple[list[Record | Reject], int]]:
-    """What a file holds after its header, in lists of bounded size, each with the bytes read so far."""
-    done = 0
+def _chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
+    """What a file holds, in chunks of bounded size."""
+    return _parquet_chunks(stream, plan) if plan.file.endswith(".parquet") else _csv_chunks(stream, plan)
+
+
+def _parquet_chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
+    with open_parquet(stream, plan.file) as parquet:
+        done, size = 0, parquet.metadata.num_rows
+        for columns in text_batches(parquet, plan.header):
+            # Rows are numbered as the lines of a CSV file would be, whose header is line 1.
+            lines = range(done + 2, done + 2 + len(columns[0]))
+            done += len(lines)
+            yield _Chunk(columns, list(lines), [], done, size)
+
+
+def _csv_chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
+    done, size = 0, plan.delivery.size(plan.file)
 
     def lines() -> Iterator[bytes]:
         nonlocal done
@@ -261,23 +333,28 @@ def _chunks(stream: IO[bytes], width: int) -> Iterator[tuple[list[Record | Rejec
 
     source = lines()
     next(source)
-    chunk: list[Record | Reject] = []
+    items: list[Record | Reject] = []
     limit = done + CHUNK_BYTES
-    for item in read_records(source, width):
-        chunk.append(item)
+    for item in read_records(source, len(plan.header)):
+        items.append(item)
         if done >= limit:
-            yield chunk, done
-            chunk = []
+            yield _csv_chunk(items, done, size)
+            items = []
             limit = done + CHUNK_BYTES
-    if chunk:
-        yield chunk, done
+    if items:
+        yield _csv_chunk(items, done, size)
 
 
-def _record_batch(plan: _Plan, now: datetime, records: list[Record], schema: pa.Schema) -> pa.RecordBatch:
+def _csv_chunk(items: list[Record | Reject], done: int, size: int) -> _Chunk:
+    records = [item for item in items if isinstance(item, Record)]
     columns = zip(*(record.values for record in records), strict=True)
-    texts = [pa.array([value or None for value in column], pa.string()) for column in columns]
-    audit = _audit(plan, now, len(records), [record.line for record in records])
-    return pa.RecordBatch.from_arrays([*texts, *audit.values()], schema=schema)
+    return _Chunk(
+        [pa.array([value or None for value in column], pa.string()) for column in columns],
+        [record.line for record in records],
+        [item for item in items if isinstance(item, Reject)],
+        done,
+        size,
+    )
 
 
 def _reject_batch(plan: _Plan, now: datetime, rejects: list[Reject]) -> pa.RecordBatch:
@@ -292,10 +369,11 @@ def _reject_batch(plan: _Plan, now: datetime, rejects: list[Reject]) -> pa.Recor
 
 def _audit(plan: _Plan, now: datetime, count: int, lines: list[int] | None = None) -> dict[str, pa.Array]:
     return {
-        "_source_file": pa.repeat(plan.landing.file, count),
+        "_source_file": pa.repeat(plan.file, count),
         **({"_source_row": pa.array(lines, pa.int64())} if lines is not None else {}),
         "_batch_id": pa.repeat(plan.batch_id, count),
         "_ingested_at": pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), count),
+        "_delivered_on": pa.repeat(pa.scalar(plan.delivered_on, pa.date32()), count),
     }
 
 
@@ -309,7 +387,7 @@ def _query(warehouse: Path, table: TableName, plan: _Plan, select: str, tail: st
 
 
 def _of_file(plan: _Plan) -> str:
-    return f"_source_file = '{plan.landing.file}'"
+    return f"_source_file = '{plan.file}'"
 
 
 @contextmanager

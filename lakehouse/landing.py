@@ -6,11 +6,16 @@ from typing import NamedTuple
 
 
 class LandingFile(NamedTuple):
-    """One file of a delivery: its name, the Bronze table it goes to, and its columns as delivered."""
+    """One file of a delivery: its name as CSV, the Bronze table it goes to, and its columns as delivered."""
 
     file: str
     table: str
     columns: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names under which the file may come: as CSV, or as Parquet."""
+        return self.file, f"{self.file.removesuffix('.csv')}.parquet"
 
 
 # Olist's own column names, misspellings included: Bronze keeps what was delivered.
@@ -138,4 +143,5 @@ BEHAVIOUR = (
     ),
 )
 
-SOURCES = {"olist": OLIST}
+SOURCES = {"olist": (OLIST, BEHAVIOUR)}
+"""The files that a whole delivery holds, and those that it may hold."""

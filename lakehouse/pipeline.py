@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +32,12 @@ class StepReport(NamedTuple):
     nodes: list[dbt_runner.NodeResult]
 
 
-def ingest_step(source: str, path: Path, warehouse: Path, progress: Progress) -> StepReport:
+def ingest_step(
+    source: str, paths: Sequence[Path], warehouse: Path, progress: Progress, delivered_on: date | None = None
+) -> StepReport:
     """Landing files to Bronze; raises as :func:`lakehouse.ingest.ingest`."""
     started = time.perf_counter()
-    files = ingest(source, path, warehouse, progress)
+    files = ingest(source, paths, warehouse, progress, delivered_on)
     return StepReport("bronze", time.perf_counter() - started, files, [])
 
 
@@ -76,12 +79,19 @@ def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progres
             yield build_step(layer, target, warehouse, progress)
 
 
-def run(source: str, path: Path, target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
+def run(
+    source: str,
+    paths: Sequence[Path],
+    target: str,
+    warehouse: Path,
+    progress: Progress,
+    delivered_on: date | None = None,
+) -> Iterator[StepReport]:
     """Everything, from landing files to Gold; yields a report after each step.
 
     Raises:
         LakehouseError: the delivery cannot be used, or a layer failed.
     """
     session.check_engine(target)
-    yield ingest_step(source, path, warehouse, progress)
+    yield ingest_step(source, paths, warehouse, progress, delivered_on)
     yield from build(LAYERS, target, warehouse, progress)

@@ -23,7 +23,8 @@
   _source_file,
   _source_row,
   _batch_id,
-  _ingested_at
+  _ingested_at,
+  _delivered_on
 {%- endmacro %}
 
 {# The rows as delivered, with the rule that each broke. #}

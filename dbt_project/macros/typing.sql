@@ -4,6 +4,11 @@
   nullif(trim({{ column }}), '')
 {%- endmacro %}
 
+{# A key: the text "nan", which some programs write for a missing value, is none. #}
+{% macro as_key(column) -%}
+  nullif({{ as_text(column) }}, 'nan')
+{%- endmacro %}
+
 {% macro as_integer(column) -%}
   try_cast({{ as_text(column) }} as int)
 {%- endmacro %}

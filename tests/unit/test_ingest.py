@@ -34,7 +34,7 @@ TABLE_OF = {landing.file: TableName("bronze", landing.table) for landing in OLIS
 
 
 def take_in(path: Path, warehouse: Path) -> list[FileReport]:
-    return ingest.ingest("olist", path, warehouse)
+    return ingest.ingest("olist", [path], warehouse)
 
 
 def report(reports: list[FileReport], file: str) -> FileReport:
@@ -109,12 +109,18 @@ def test_line_breaks_leading_zeros_accents_and_quotes_survive(ingested: Path) ->
 def test_columns_are_the_delivered_ones_and_the_audit(ingested: Path) -> None:
     for landing in OLIST:
         schema = catalog.open_delta(ingested, TABLE_OF[landing.file]).schema()
-        audit = {"_source_file": "string", "_source_row": "long", "_batch_id": "string", "_ingested_at": "timestamp"}
+        audit = {
+            "_source_file": "string",
+            "_source_row": "long",
+            "_batch_id": "string",
+            "_ingested_at": "timestamp",
+            "_delivered_on": "date",
+        }
         assert {field.name: field.type.type for field in schema.fields} == {
             **dict.fromkeys(landing.columns, "string"),
             **audit,
         }
-        assert [field.name for field in schema.fields if not field.nullable] == list(audit)
+        assert [field.name for field in schema.fields if not field.nullable] == list(audit)[:-1]
 
 
 def test_the_byte_order_mark_is_no_part_of_a_name(ingested: Path) -> None:
@@ -157,7 +163,7 @@ def test_reading_in_many_small_pieces_gives_the_same_bronze(
     take_in(files, tmp_path / "whole" / "warehouse")
     monkeypatch.setattr(ingest, "CHUNK_BYTES", 500)
     calls: list[tuple[str, int, int]] = []
-    ingest.ingest("olist", files, tmp_path / "pieces" / "warehouse", lambda *call: calls.append(call))
+    ingest.ingest("olist", [files], tmp_path / "pieces" / "warehouse", lambda *call: calls.append(call))
     assert bronze(tmp_path / "pieces" / "warehouse") == bronze(tmp_path / "whole" / "warehouse")
     for landing in OLIST:
         done = [done for file, done, _ in calls if file == landing.file]
@@ -314,7 +320,7 @@ def test_an_interrupted_ingest_is_finished_by_the_next(
             raise error("midway")
 
     with pytest.raises(error):
-        ingest.ingest("olist", shop, warehouse, stop)
+        ingest.ingest("olist", [shop], warehouse, stop)
     assert gc.isenabled()
     assert catalog.tables(warehouse) == []
     take_in(shop, warehouse)
@@ -413,7 +419,7 @@ class Deadly(Appender):
         super().__exit__(*error)
 
 ingest.Appender = Deadly
-ingest.ingest("olist", Path(sys.argv[1]), Path(sys.argv[2]))
+ingest.ingest("olist", [Path(sys.argv[1])], Path(sys.argv[2]))
 """
 
 
@@ -547,7 +553,7 @@ def test_a_path_without_anything_is_explained(tmp_path: Path, warehouse: Path) -
 
 def test_an_unknown_source_is_explained(shop: Path, warehouse: Path) -> None:
     with pytest.raises(LakehouseError, match=r"no source called 'shopify'\. Choose one of: olist"):
-        ingest.ingest("shopify", shop, warehouse)
+        ingest.ingest("shopify", [shop], warehouse)
     assert not warehouse.exists()
 
 
@@ -595,7 +601,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(files: Path, inges
             add_lines(files / ITEMS, b"still,1,being,written,,1.00,1.00")
 
     with pytest.raises(LakehouseError, match=f"{ITEMS} in .* changed while it was read.*Wait until the delivery"):
-        ingest.ingest("olist", files, warehouse, change_next)
+        ingest.ingest("olist", [files], warehouse, change_next)
     assert TABLE_OF[ITEMS] not in catalog.tables(warehouse)
     (files / ITEMS).write_bytes(original)
     take_in(files, warehouse)
@@ -686,7 +692,7 @@ MEASURED = """
 import sys
 from pathlib import Path
 from lakehouse.ingest import ingest
-ingest("olist", Path(sys.argv[1]), Path(sys.argv[2]))
+ingest("olist", [Path(sys.argv[1])], Path(sys.argv[2]))
 (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(int(peak.split()[1]) // 1024)
 """

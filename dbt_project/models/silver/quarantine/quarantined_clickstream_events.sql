@@ -1,0 +1,1 @@
+{{ quarantined('clickstream_events') }}

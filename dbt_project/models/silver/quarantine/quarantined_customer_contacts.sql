@@ -1,0 +1,1 @@
+{{ quarantined('customer_contacts') }}
