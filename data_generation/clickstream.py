@@ -171,7 +171,9 @@ def _sessions(
     orders: Orders, knowledge: Knowledge, draws: Draws, parameters: Parameters, propensity: Floats
 ) -> _Sessions:
     key = orders.key
-    tracked = draws.happens("tracked", key, parameters.tracking_coverage)
+    # What was in an order without items nobody knows, so nobody can have been seen putting it into the cart.
+    has_products = np.bincount(orders.line_order, minlength=len(key)) > 0
+    tracked = has_products & draws.happens("tracked", key, parameters.tracking_coverage)
     counts = (
         tracked.astype(np.int64),
         tracked * draws.poisson("research", key, RESEARCH_PER_ORDER),
@@ -217,7 +219,7 @@ def _steps(sessions: _Sessions, orders: Orders, knowledge: Knowledge, draws: Dra
     lines = np.bincount(orders.line_order, minlength=len(orders.key))
     line_start = np.cumsum(lines) - lines
     own = np.where(kind == PURCHASE, lines[sessions.order], 0)
-    own = np.where((kind == RESEARCH) & (lines[sessions.order] > 0), 1, own)
+    own = np.where(kind == RESEARCH, 1, own)
     slots = own + carts + further
     session = np.repeat(np.arange(len(key)), slots)
     slot = np.arange(len(session)) - (np.cumsum(slots) - slots)[session]
@@ -281,7 +283,7 @@ def _times(sessions: _Sessions, steps: _Steps, first: Ints, number: Ints, draws:
     pause = SHORTEST_PAUSE + (np.where(bot, 2.0, PAUSE) * pause).astype(np.int64)
     gone = np.cumsum(np.where(number == 0, 0, np.minimum(pause, LONGEST_PAUSE)))
     gone = gone - gone[first][steps.session]
-    last = np.append(first[1:], len(number)) - 1
+    last = np.append(first, len(number))[1:] - 1
     begin = np.where(sessions.kind == PURCHASE, sessions.at - gone[last], sessions.at)
     return begin[steps.session] + gone
 

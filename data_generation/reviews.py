@@ -104,7 +104,8 @@ def review_file(
         "written": np.asarray(message.is_valid()),
         "month": month_of(orders.purchased_at[judged]),
     }
-    known["answer_days"] = np.round(profile["trees"]["answer_days"].draw(draws.uniform("days to answer", key), known))
+    days = profile["trees"]["answer_days"].draw(draws.uniform("days to answer", key), known)
+    known["answer_days"] = np.round(days).clip(0)
     hour = profile["trees"]["answer_hour"].draw(draws.uniform("answer", key), known)
     answered = asked + known["answer_days"].astype(np.int64) * DAY + (hour * 3600).astype(np.int64)
     titles = asked >= np.datetime64(profile["review_titles_from"], "s").astype(np.int64)

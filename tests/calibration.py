@@ -1,6 +1,7 @@
 """The made-up shop beside the real one: twenty statistics, and a classifier that is told to tell their orders apart.
 
-``python -m tests.calibration ARCHIVE FOLDER`` prints both; ``tests/e2e/test_calibration.py`` holds them to account.
+``python -m tests.calibration ARCHIVE SHOP`` prints both as Markdown; ``tests/e2e/test_calibration.py`` holds them to
+account.
 """
 
 from __future__ import annotations
@@ -23,20 +24,123 @@ DAY = pd.Timedelta(days=1)
 
 
 class Statistic(NamedTuple):
-    """One comparison.
+    """One comparison of two shops.
 
     Attributes:
         name: what is compared.
-        real, made_up: a figure, or shares that are compared whole.
-        distance: of the two: relative for figures, total variation for shares (0 the same, 1 nothing in common).
-        bound: what the distance may not exceed.
+        one, other: the figure of each, or the shares or quantiles that lie furthest apart.
+        distance: between the two. Figures: their relative difference. Shares: total variation, 0 for the same and 1
+            for nothing in common. Quantiles: the mean of the logarithms of their ratios, without signs.
     """
 
     name: str
-    real: str
-    made_up: str
+    one: str
+    other: str
     distance: float
-    bound: float
+
+
+BOUNDS = {
+    "share of one-time buyers": 0.01,
+    "share of people with several addresses": 0.4,
+    "orders by month": 0.02,
+    "orders by weekday": 0.03,
+    "orders by hour": 0.03,
+    "orders on 2017-11-24, of all": 0.15,
+    "status of orders": 0.01,
+    "orders without items": 0.3,
+    "items in an order": 0.03,
+    "price of an item": 0.1,
+    "freight of an item": 0.1,
+    "weight of an item": 0.15,
+    "category of an item": 0.1,
+    "sales of the best 10 % of products": 0.15,
+    "products without a category": 0.25,
+    "state of the customer": 0.02,
+    "state of the seller": 0.12,
+    "items from the customer's own state": 0.15,
+    "type of the first payment": 0.01,
+    "instalments": 0.05,
+    "value of a payment": 0.1,
+    "days from purchase to delivery": 0.1,
+    "delivered after the promised day": 0.25,
+    "score of a review": 0.03,
+    "mean score, delivered in time": 0.03,
+    "mean score, up to a week late": 0.1,
+    "mean score, over a week late": 0.1,
+    "reviews with a message": 0.05,
+}
+"""How far the made-up shop may be from the real one."""
+
+
+def statistics(one: Shop, other: Shop) -> list[Statistic]:
+    """The two shops beside each other, a row a key of ``BOUNDS``."""
+    facts = [_facts(shop) for shop in (one, other)]
+    assert list(facts[0]) == list(BOUNDS)
+    return [_compared(name, facts[0][name], facts[1][name]) for name in facts[0]]
+
+
+def _facts(shop: Shop) -> dict[str, float | pd.Series]:
+    """By name a figure, shares (a series that sums to 1), or quantiles (a series named so)."""
+    orders = shop["orders"].merge(shop["customers"], on="customer_id")
+    items = shop["order_items"].merge(shop["products"], on="product_id").merge(shop["sellers"], on="seller_id")
+    lines = items.merge(orders, on="order_id")
+    payments, reviews = shop["order_payments"], shop["order_reviews"]
+    purchase = orders["order_purchase_timestamp"]
+    person = orders.groupby("customer_unique_id")
+    sold = items["product_id"].value_counts()
+    delivered, promised = orders["order_delivered_customer_date"], orders["order_estimated_delivery_date"]
+    late = (delivered.dt.normalize() - promised) / DAY
+    judged = reviews.merge(orders.assign(late=late), on="order_id")
+    score, late_by = judged["review_score"], judged["late"]
+
+    def shares(values: pd.Series) -> pd.Series:
+        return values.value_counts(normalize=True)
+
+    def quantiles(values: pd.Series) -> pd.Series:
+        return values.quantile([0.05, 0.25, 0.5, 0.75, 0.95, 0.99]).rename("quantiles")
+
+    return {
+        "share of one-time buyers": (person.size() == 1).mean(),
+        "share of people with several addresses": (person["customer_zip_code_prefix"].nunique() > 1).mean(),
+        "orders by month": shares(purchase.dt.strftime("%Y-%m")),
+        "orders by weekday": shares(purchase.dt.day_name()),
+        "orders by hour": shares(purchase.dt.hour),
+        "orders on 2017-11-24, of all": (purchase.dt.strftime("%Y-%m-%d") == "2017-11-24").mean(),
+        "status of orders": shares(orders["order_status"]),
+        "orders without items": (~orders["order_id"].isin(items["order_id"])).mean(),
+        "items in an order": shares(items.groupby("order_id").size()),
+        "price of an item": quantiles(items["price"]),
+        "freight of an item": quantiles(items["freight_value"] + 1),
+        "weight of an item": quantiles(items["product_weight_g"] + 1),
+        "category of an item": shares(items["product_category_name"].fillna("none")),
+        "sales of the best 10 % of products": sold.head(len(shop["products"]) // 10).sum() / sold.sum(),
+        "products without a category": shop["products"]["product_category_name"].isna().mean(),
+        "state of the customer": shares(orders["customer_state"]),
+        "state of the seller": shares(items["seller_state"]),
+        "items from the customer's own state": (lines["seller_state"] == lines["customer_state"]).mean(),
+        "type of the first payment": shares(payments[payments["payment_sequential"] == 1]["payment_type"]),
+        "instalments": shares(payments["payment_installments"]),
+        "value of a payment": quantiles(payments["payment_value"] + 1),
+        "days from purchase to delivery": quantiles((delivered - purchase) / DAY),
+        "delivered after the promised day": (late[delivered.notna()] > 0).mean(),
+        "score of a review": shares(score),
+        "mean score, delivered in time": score[late_by <= 0].mean(),
+        "mean score, up to a week late": score[(late_by > 0) & (late_by <= 7)].mean(),
+        "mean score, over a week late": score[late_by > 7].mean(),
+        "reviews with a message": reviews["review_comment_message"].notna().mean(),
+    }
+
+
+def _compared(name: str, one: float | pd.Series, other: float | pd.Series) -> Statistic:
+    if not isinstance(one, pd.Series) or not isinstance(other, pd.Series):
+        return Statistic(name, f"{one:.4g}", f"{other:.4g}", abs(other - one) / one)
+    one, other = one.align(other, fill_value=0.0)
+    of_shares = one.name != "quantiles"
+    apart = (other - one).abs() if of_shares else np.log(other / one).abs()
+    worst = apart.idxmax()
+    label = worst if of_shares else f"{worst:.0%} quantile"
+    distance = apart.sum() / 2 if of_shares else apart.mean()
+    return Statistic(name, f"{label}: {one[worst]:.4g}", f"{label}: {other[worst]:.4g}", float(distance))
 
 
 def order_features(shop: Shop) -> pd.DataFrame:
@@ -133,3 +237,22 @@ def tell_apart(real: Shop, made_up: Shop) -> tuple[float, pd.Series]:
         model, test.iloc[sample], test_label[sample], scoring="roc_auc", n_repeats=2, random_state=0
     )
     return float(area), pd.Series(importance.importances_mean, index=both.columns).sort_values(ascending=False)
+
+
+def main(archive: Path, folder: Path) -> None:
+    """Print the comparison as Markdown."""
+    real, made_up = read_shop(archive), read_shop(folder)
+    print("| statistic | real | made up | distance | bound |\n|---|---|---|---|---|")
+    for name, one, other, distance in statistics(real, made_up):
+        print(f"| {name} | {one} | {other} | {distance:.3f} | {BOUNDS[name]} |")
+    area, columns = tell_apart(real, made_up)
+    print(f"\nArea under the ROC curve: {area:.3f}\n")
+    print("| column | area lost when it is shuffled |\n|---|---|")
+    for column, lost in columns.head(12).items():
+        print(f"| `{column}` | {lost:.3f} |")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m tests.calibration ARCHIVE SHOP")
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
