@@ -153,7 +153,8 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
         encodings: whether the file can hold wrong encodings; Parquet cannot.
 
     Returns:
-        The damaged table, and a row a fault: table, key, kind, column, the value that was planted, what is expected.
+        The damaged table, and a row a fault in the order of the rows: table, key, kind, column, the value that was
+        planted (bytes of another encoding as characters from ``LATIN`` on), and what is expected.
     """
     kinds = [fault for fault in FAULTS.get(name, ()) if encodings or fault.kind != "wrong encoding"]
     if not share or not kinds or not len(table):
@@ -167,7 +168,7 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
     hit = draws.happens(f"{name}: damaged", key, share)
     which = _pick_rows(draws.uniform(f"{name}: how", key), weight)
 
-    copies, faults = [table], []
+    copies, faults, damaged_rows = [table], [], []
     # Where rows go: their own place, or just before or after it.
     places = [4 * np.arange(len(table)) + 1]
     columns = {column: table[column].combine_chunks() for column in table.column_names}
@@ -189,7 +190,7 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
             mask = np.zeros(len(table), dtype=bool)
             mask[rows] = True
             columns[fault.column] = pc.replace_with_mask(columns[fault.column], pa.array(mask), planted)
-        readable = planted if fault.kind != "wrong encoding" else columns_as_delivered(table, fault.column, taken)
+        damaged_rows.append(rows)
         faults.append(
             pa.table(
                 [
@@ -197,7 +198,7 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
                     names.take(taken),
                     pa.repeat(pa.scalar(fault.kind), len(rows)),
                     pa.repeat(pa.scalar(fault.column or None, pa.string()), len(rows)),
-                    readable,
+                    planted,
                     pa.repeat(pa.scalar(fault.expected), len(rows)),
                 ],
                 schema=FAULTS_SCHEMA,
@@ -206,12 +207,10 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
     copies[0] = pa.table(columns)
     order = np.argsort(np.concatenate(places), kind="stable")
     damaged = pa.concat_tables(copies).take(pa.array(order)).combine_chunks()
-    return damaged, pa.concat_tables([FAULTS_SCHEMA.empty_table(), *faults])
-
-
-def columns_as_delivered(table: pa.Table, column: str, rows: pa.Array) -> pa.Array:
-    """What the rows held before their encoding was damaged."""
-    return table[column].combine_chunks().take(rows)
+    if not faults:
+        return damaged, FAULTS_SCHEMA.empty_table()
+    by_row = np.argsort(np.concatenate(damaged_rows), kind="stable")
+    return damaged, pa.concat_tables(faults).take(pa.array(by_row)).combine_chunks()
 
 
 def _possible(table: pa.Table, fault: Fault) -> Floats:

@@ -78,7 +78,7 @@ def _versions(orders: pa.Table, calendar: Calendar) -> pa.Table:
     )
     days = np.column_stack([days_of(orders[column]) for column in columns])
     seen = np.maximum(days, calendar.first)
-    parts = []
+    parts, places = [], []
     for step in range(len(columns)):
         day = seen[:, step]
         # Of several steps on a day the last one says what is known at its end.
@@ -94,7 +94,9 @@ def _versions(orders: pa.Table, calendar: Calendar) -> pa.Table:
         status = pc.if_else(pa.array(later), progress, part["order_status"])
         part = part.set_column(part.column_names.index("order_status"), "order_status", status)
         parts.append(part.append_column("_day", pa.array(day.astype(np.int32))))
-    return pa.concat_tables(parts)
+        places.append(rows)
+    by_order = np.argsort(np.concatenate(places), kind="stable")
+    return pa.concat_tables(parts).take(pa.array(by_order))
 
 
 def dated_products(world: World, first: int, last: int, calendar: Calendar) -> pa.Table:

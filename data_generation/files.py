@@ -28,6 +28,9 @@ class Writer(Protocol):
     def close(self) -> None:
         """End the file."""
 
+    def abandon(self) -> None:
+        """Write no more; what is there is no whole file."""
+
 
 def encode(table: pa.Table, file_format: str) -> bytes | pa.Table:
     """A part of a file as its writer takes it: for CSV the bytes of its lines, without a header."""
@@ -49,6 +52,7 @@ class _Appended(RawIOBase):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._size = 0
+        self.abandoned = False
         path.touch(exist_ok=False)
 
     def writable(self) -> bool:
@@ -58,6 +62,8 @@ class _Appended(RawIOBase):
         return self._size
 
     def write(self, data: Any) -> int:
+        if self.abandoned:
+            return len(data)
         with self._path.open("ab") as stream:
             self._size += stream.write(data)
         return len(data)
@@ -75,10 +81,14 @@ class _CsvWriter:
     def close(self) -> None:
         self._file.close()
 
+    def abandon(self) -> None:
+        self.close()
+
 
 class _ParquetWriter:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(_Appended(path), schema, compression="zstd")
+        self._file = _Appended(path)
+        self._writer = pq.ParquetWriter(self._file, schema, compression="zstd")
         self._waiting = schema.empty_table()
 
     def write(self, part: bytes | pa.Table) -> None:
@@ -92,6 +102,11 @@ class _ParquetWriter:
     def close(self) -> None:
         if len(self._waiting):
             self._writer.write_table(self._waiting.combine_chunks())
+        self._writer.close()
+
+    def abandon(self) -> None:
+        # The library ends its file whatever happens; that must not meet the full disk again.
+        self._file.abandoned = True
         self._writer.close()
 
 

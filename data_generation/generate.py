@@ -44,6 +44,7 @@ DAILY = (*ORDER_TABLES, "products", "sellers", EVENTS, CONTACTS)
 PEOPLE_A_PART, ORDERS_A_PART, PRODUCTS_A_PART, PREFIXES_A_PART = 10_000, 10_000, 20_000, 2_000
 ORDERS_PER_PERSON = 99_316 / PEOPLE
 TRUTH = "truth"
+FAULTS = "faults_in_"
 MANIFEST = f"{TRUTH}/manifest.json"
 
 Progress = Callable[[int, int, int], None]
@@ -339,7 +340,7 @@ def _truth(name: str, table: pa.Table) -> _Piece:
 def _pieces(name: str, table: pa.Table, draws: Draws, request: Request) -> list[_Piece]:
     """The rows of a table, damaged if asked for, as parts of the files they go to."""
     table, faults = soil(name, table, draws, request.dirt, encodings=request.file_format == "csv")
-    pieces = [_truth("faults", faults)] if request.dirt else []
+    pieces = [_truth(f"{FAULTS}{name}", faults)] if request.dirt else []
     if "_day" not in table.column_names:
         return [*pieces, _piece("", name, table, request)]
     day = table["_day"].to_numpy()
@@ -369,22 +370,27 @@ def _write(parts: list[Part], empties: list[str], folder: Path, request: Request
             writers[path] = open_writer(folder / path, schema, Path(path).suffix[1:])
         return writers[path]
 
-    for done, pieces in enumerate(_made(parts, request.workers), start=1):
-        for piece in pieces:
-            writer(piece.path, piece.schema).write(piece.part)
-            schemas[Path(piece.path).stem] = piece.schema
-            rows[piece.path] = rows.get(piece.path, 0) + piece.rows
-            if piece.path == f"{TRUTH}/faults.parquet":
-                for kind in pa.table(piece.part)["kind"].to_pylist():
-                    faults[kind] = faults.get(kind, 0) + 1
-        progress(done, len(parts), sum(rows.values()))
-    for path in empties:
-        day, table = path.split("/")
-        path = f"{day}/{FILES[table]}.{request.file_format}"
-        writer(path, schemas[FILES[table]])
-        rows.setdefault(path, 0)
-    for open_file in writers.values():
-        open_file.close()
+    try:
+        for done, pieces in enumerate(_made(parts, request.workers), start=1):
+            for piece in pieces:
+                writer(piece.path, piece.schema).write(piece.part)
+                schemas[Path(piece.path).stem] = piece.schema
+                rows[piece.path] = rows.get(piece.path, 0) + piece.rows
+                if piece.path.startswith(f"{TRUTH}/{FAULTS}"):
+                    for kind in pa.table(piece.part)["kind"].to_pylist():
+                        faults[kind] = faults.get(kind, 0) + 1
+            progress(done, len(parts), sum(rows.values()))
+        for path in empties:
+            day, table = path.split("/")
+            path = f"{day}/{FILES[table]}.{request.file_format}"
+            writer(path, schemas[FILES[table]])
+            rows.setdefault(path, 0)
+        for open_file in writers.values():
+            open_file.close()
+    except BaseException:
+        for open_file in writers.values():
+            open_file.abandon()
+        raise
     return Report(dict(sorted(rows.items())), dict(sorted(faults.items())))
 
 

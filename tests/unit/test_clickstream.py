@@ -228,10 +228,7 @@ def test_a_stream_made_in_parts_is_the_same_stream() -> None:
     orders = the_block().orders
     count, given = len(orders.key), the_block().propensity
     for cuts in ([0, 1, count], [0, count // 3, count // 2, count]):
-        parts = [
-            stream(orders_slice(orders, low, high), propensity=given[low:high])
-            for low, high in pairwise(cuts)
-        ]
+        parts = [stream(orders_slice(orders, low, high), propensity=given[low:high]) for low, high in pairwise(cuts)]
         assert pa.concat_tables(part.events for part in parts).equals(the_stream().events)
         assert pa.concat_tables(part.sessions for part in parts).equals(the_stream().sessions)
 
