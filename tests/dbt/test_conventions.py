@@ -94,6 +94,17 @@ def test_layers_read_only_from_below(manifest: Any) -> None:
             assert schema in allowed[model.schema], f"{model.name} reads {parent}"
 
 
+def test_personal_data_is_tagged_and_stays_out_of_gold(manifest: Any) -> None:
+    personal = {"full_name", "email", "phone"}
+    tagged = 0
+    for node in (*models(manifest), *manifest.sources.values()):
+        for column in node.columns.values():
+            assert bool(column.config.meta.get("pii")) == (column.name in personal), f"{node.name}.{column.name}"
+            assert column.name not in personal or node.schema != "gold", f"{node.name}.{column.name}"
+            tagged += column.name in personal
+    assert tagged == 4 * len(personal)
+
+
 def test_bronze_is_read_by_staging_and_quarantine_alone(manifest: Any) -> None:
     for model in models(manifest):
         if any(parent.startswith("source.") for parent in model.depends_on.nodes):
