@@ -1,4 +1,4 @@
-"""A small made-up shop in Olist's nine files, for tests and for trying things out.
+"""A small made-up shop in Olist's nine files, for tests.
 
 It is the same for the same arguments, keeps every relation between the files, and holds on purpose what makes
 the real files hard: leading zeros, line breaks in reviews, repeat buyers with several addresses, orders without
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-import sys
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -221,14 +220,3 @@ class _Shop:
         self.rows["order_reviews"].append(
             (review_id, order_id, score, title, message, created, time + timedelta(hours=30))
         )
-
-
-def main(arguments: list[str]) -> None:
-    if len(arguments) != 1:
-        sys.exit("usage: python -m tests.shop FOLDER")
-    folder = write_shop(Path(arguments[0]))
-    print(f"Wrote a made-up shop of 400 orders, {len(OLIST)} files, to {folder}.")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
