@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from data_generation.generate import Request, generate
 from lakehouse.settings import ROOT
 from tests.runs import command
 from tests.shop import write_shop
@@ -73,5 +74,24 @@ def olist_warehouse(olist_archive: Path, tmp_path_factory: pytest.TempPathFactor
     """The real Olist, built; tests read it and leave it as it is."""
     warehouse = tmp_path_factory.mktemp("olist_built") / "warehouse"
     run = command(warehouse, "run", "--path", str(olist_archive))
+    assert run.returncode == 0, run.stdout + run.stderr
+    return warehouse
+
+
+@pytest.fixture(scope="session")
+def olist_behaviour(olist_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generated clickstream and contacts for the real Olist, some rows damaged."""
+    folder = tmp_path_factory.mktemp("olist_behaviour") / "files"
+    generate(Request(folder, "olist", olist_archive, dirt=0.01))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def olist_behaviour_warehouse(
+    olist_archive: Path, olist_behaviour: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The real Olist with generated behaviour beside it, built; tests read it and leave it as it is."""
+    warehouse = tmp_path_factory.mktemp("olist_behaviour_built") / "warehouse"
+    run = command(warehouse, "run", "--path", str(olist_archive), "--path", str(olist_behaviour))
     assert run.returncode == 0, run.stdout + run.stderr
     return warehouse

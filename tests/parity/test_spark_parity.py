@@ -17,17 +17,23 @@ SCHEMAS = ("silver", "gold")
 
 
 @pytest.fixture
-def delivery(request: pytest.FixtureRequest) -> tuple[Path, Path]:
-    """The real Olist where it is at hand, the small shop elsewhere: the files, and what the local engine built."""
+def delivery(request: pytest.FixtureRequest) -> tuple[list[Path], Path]:
+    """The real Olist with generated behaviour where it is at hand, the small shop elsewhere.
+
+    Returns:
+        The paths of the files, and what the local engine built from them.
+    """
     real = OLIST_ARCHIVE.exists() or os.environ.get("REQUIRE_OLIST") == "1"
-    files, built = ("olist_archive", "olist_warehouse") if real else ("shop", "shop_warehouse")
-    return request.getfixturevalue(files), request.getfixturevalue(built)
+    files = ["olist_archive", "olist_behaviour"] if real else ["shop"]
+    built = "olist_behaviour_warehouse" if real else "shop_warehouse"
+    return [request.getfixturevalue(name) for name in files], request.getfixturevalue(built)
 
 
 @pytest.mark.usefixtures("java")
-def test_every_table_is_the_same_on_spark(delivery: tuple[Path, Path], tmp_path: Path) -> None:
-    files, local = delivery
-    run = command(tmp_path / "spark", "run", "--target", "spark", "--path", str(files))
+def test_every_table_is_the_same_on_spark(delivery: tuple[list[Path], Path], tmp_path: Path) -> None:
+    paths, local = delivery
+    words = [word for path in paths for word in ("--path", str(path))]
+    run = command(tmp_path / "spark", "run", "--target", "spark", *words)
     assert run.returncode == 0, run.stdout + run.stderr
     print(re.findall("Time by step.*", run.stdout))  # for the record; pytest -s shows it
     ours = drop_times(contents(local, SCHEMAS))

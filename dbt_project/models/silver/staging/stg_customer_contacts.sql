@@ -24,7 +24,7 @@ judged as (
         {{ first_broken_rule({
             'customer_unique_id_missing': "typed.customer_unique_id is null",
             'customer_unknown': "customers.customer_unique_id is null",
-            'email_malformed': "typed.email not rlike '^[^@[:space:]]+@[^@[:space:]]+[.][^@[:space:]]+$'",
+            'email_malformed': "typed.email not rlike '^[^@ ]+@[^@ ]+[.][^@ ]+$'",
             'consent_unknown': "typed.consent_text is null or typed.consent_text not in ('true', 'false')",
             'provenance_unknown': "typed.provenance is null or typed.provenance not in ('observed', 'generated')"
         }) }} as broken_rule
