@@ -12,7 +12,7 @@ import gc
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -226,10 +226,11 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
     there = _remove_unfinished(warehouse, plan, table)
     if there:
         return FileReport(plan.file, table, *there, extra, already_there=True)
+    _check_day(warehouse, plan, table)
 
     rows = rejected = 0
     first_reason = ""
-    now = datetime.now(UTC)
+    now = _later_than_all(warehouse)
     schema = _schema(_as_spelt_before(plan.header, warehouse, table))
     with (
         plan.delivery.open(plan.file, plan.sha256) as stream,
@@ -262,6 +263,25 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
     with Appender(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA) as deliveries:
         deliveries.append(pa.RecordBatch.from_pydict(delivered, schema=DELIVERIES_SCHEMA))
     return FileReport(plan.file, table, rows, rejected, extra, already_there=False)
+
+
+def _check_day(warehouse: Path, plan: _Plan, table: TableName) -> None:
+    """Refuse a file without a day where there are drops of days: nobody could tell which is newer."""
+    if plan.delivered_on is None:
+        days = f"select max(_delivered_on) as last from t where table_name = '{plan.landing.table}'"
+        (row,) = _query_all(warehouse, DELIVERIES, days)
+        if row["last"] is not None:
+            raise LakehouseError(
+                f"{table} holds drops of days, the last of {row['last']}, and {plan.file} comes without a day.",
+                "Say which day it stands for, so that newer rows count: --delivered-on YYYY-MM-DD.",
+            )
+
+
+def _later_than_all(warehouse: Path) -> datetime:
+    """Now, or just after the last delivery if the clock was put back: what is taken in later is later."""
+    (row,) = _query_all(warehouse, DELIVERIES, "select max(_ingested_at) as last from t")
+    now = datetime.now(UTC)
+    return now if row["last"] is None else max(now, row["last"] + timedelta(microseconds=1))
 
 
 def _as_spelt_before(header: list[str], warehouse: Path, table: TableName) -> list[str]:
@@ -381,7 +401,11 @@ def _query(warehouse: Path, table: TableName, plan: _Plan, select: str, tail: st
     """What a table holds of a file; nothing if there is no such table."""
     if not DeltaTable.is_deltatable(str(table.path(warehouse))):
         return []
-    sql = f"select {select} from t where {_of_file(plan)} {tail}"
+    return _query_all(warehouse, table, f"select {select} from t where {_of_file(plan)} {tail}")
+
+
+def _query_all(warehouse: Path, table: TableName, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query over a table, which is called t."""
     reader = QueryBuilder().register("t", catalog.open_delta(warehouse, table)).execute(sql)
     return pa.table(reader.read_all()).to_pylist()
 

@@ -51,7 +51,8 @@ def build_step(layer: str, target: str, warehouse: Path, progress: Progress) -> 
     with tables.writing(warehouse, [layer]):
         try:
             nodes = dbt_runner.run_dbt(
-                ["build", "--selector", layer],
+                # Unit tests are about the code, not about this data: they run with `dbt build` and `make test`.
+                ["build", "--selector", layer, "--exclude-resource-type", "unit_test"],
                 target,
                 lambda step: progress(step.node, step.done, step.total),
             )

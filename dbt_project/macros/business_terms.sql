@@ -12,3 +12,12 @@
 {% macro interaction_strength(views, carts, purchases) -%}
   cast({{ views }} + 3 * {{ carts }} + 5 * {{ purchases }} as int)
 {%- endmacro %}
+
+{# Whether a session is a program's: it says so, or it looks at thirty things at less than five seconds each and
+   wants none of them. #}
+{% macro is_bot(browser, events, carts, duration_seconds) -%}
+  (
+    coalesce(lower({{ browser }}) like '%bot%', false)
+    or ({{ events }} >= 30 and {{ carts }} = 0 and {{ duration_seconds }} < 5 * {{ events }})
+  )
+{%- endmacro %}

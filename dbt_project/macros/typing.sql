@@ -25,3 +25,8 @@
 {% macro as_timestamp(column) -%}
   try_to_timestamp({{ as_text(column) }}, 'yyyy-MM-dd HH:mm:ss')
 {%- endmacro %}
+
+{# The month of a moment, by which large tables are laid out on disk. #}
+{% macro month_of(column) -%}
+  cast(date_trunc('month', {{ column }}) as date)
+{%- endmacro %}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 
 import pyarrow as pa
@@ -179,3 +179,40 @@ def test_parquet_that_cannot_be_taken_is_explained(files: Path, warehouse: Path)
         with pytest.raises(LakehouseError, match=r"customer_contacts\.parquet is not a whole Parquet file"):
             ingest.ingest("olist", [files], warehouse)
     assert not warehouse.exists()
+
+
+def test_a_file_without_a_day_is_refused_where_there_are_drops(files: Path, made: Path, warehouse: Path) -> None:
+    ingest.ingest("olist", [made / "csv"], warehouse)
+    drop = files / "olist_orders_dataset.csv"
+    lines = drop.read_text().splitlines()
+    drop.write_text("\n".join(lines[:5]) + "\n")
+    ingest.ingest("olist", [files], warehouse, delivered_on=DAY)
+    before = delta.contents(warehouse, ("bronze",))
+    drop.write_text("\n".join(lines[:9]) + "\n")
+    with pytest.raises(
+        LakehouseError, match=r"bronze.orders holds drops of days, the last of 2018-03-05, and olist_ord"
+    ):
+        ingest.ingest("olist", [files], warehouse)
+    assert delta.differences(before, delta.contents(warehouse, ("bronze",))) == []
+    # What is there already needs no day.
+    ingest.ingest("olist", [made / "csv"], warehouse)
+    assert delta.differences(before, delta.contents(warehouse, ("bronze",))) == []
+
+
+def test_a_later_delivery_is_later_even_if_the_clock_was_put_back(
+    files: Path, made: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest.ingest("olist", [made / "csv"], warehouse)
+    first = delta.query(warehouse, "select max(_ingested_at) as at from bronze__deliveries")[0]["at"]
+
+    class LastYear(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> LastYear:
+            return cls.fromtimestamp(first.timestamp() - 365 * 86_400, tz)
+
+    monkeypatch.setattr(ingest, "datetime", LastYear)
+    drop = files / "olist_orders_dataset.csv"
+    drop.write_text("\n".join(drop.read_text().splitlines()[:5]) + "\n")
+    ingest.ingest("olist", [files], warehouse, delivered_on=DAY)
+    rows = delta.query(warehouse, f"select min(_ingested_at) as at from bronze__orders where _delivered_on = '{DAY}'")
+    assert rows[0]["at"] > first

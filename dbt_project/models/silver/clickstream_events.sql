@@ -16,6 +16,11 @@ select
     browser,
     referrer,
     state,
-    provenance
+    provenance,
+    event_month
 from staged
-where broken_rule is null and delivery_rank = 1
+where
+    broken_rule is null and delivery_rank = 1
+    {%- if is_incremental() %}
+    and {{ in_increment('event_at', increment_start(), 1) }}
+    {%- endif %}

@@ -16,7 +16,12 @@ select
     staged.approved_at,
     staged.delivered_to_carrier_at,
     staged.delivered_to_customer_at,
-    staged.estimated_delivery_at
+    staged.estimated_delivery_at,
+    staged.purchase_month
 from staged
-left join customer_ids on staged.customer_id = customer_ids.customer_id
-where staged.broken_rule is null and staged.delivery_rank = 1
+inner join customer_ids on staged.customer_id = customer_ids.customer_id
+where
+    staged.broken_rule is null and staged.delivery_rank = 1
+    {%- if is_incremental() %}
+    and {{ in_increment('staged.purchased_at', increment_start()) }}
+    {%- endif %}

@@ -1,11 +1,17 @@
 with staged as (
     select * from {{ ref('stg_sellers') }}
+),
+
+changes as (
+    {{ changed_on('sellers', 'seller_id', ['zip_code_prefix', 'city', 'state']) }}
 )
 
 select
-    seller_id,
-    zip_code_prefix,
-    city,
-    state
+    staged.seller_id,
+    staged.zip_code_prefix,
+    staged.city,
+    staged.state,
+    changes.changed_on
 from staged
-where broken_rule is null and delivery_rank = 1
+inner join changes on staged.seller_id = changes.seller_id
+where staged.broken_rule is null and staged.delivery_rank = 1

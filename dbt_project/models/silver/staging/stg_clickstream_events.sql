@@ -1,12 +1,18 @@
+{%- set start = increment_start() if is_incremental() -%}
+{%- set typed_columns -%}
+event_id, session_id, visitor_id, customer_unique_id, event_type, event_at, received_at, product_id, order_id,
+        device, browser, referrer, state, provenance, {{ audit_columns() }}
+{%- endset -%}
+
 with delivered as (
-    select * from {{ source('bronze', 'clickstream_events') }}
+    {{ newly_delivered('clickstream_events') }}
 ),
 
 products as (
     select * from {{ ref('products') }}
 ),
 
-typed as (
+new_rows as (
     select
         {{ as_key('event_id') }} as event_id,
         {{ as_key('session_id') }} as session_id,
@@ -25,6 +31,46 @@ typed as (
         {{ audit_columns() }}
     from delivered
 ),
+
+{% if is_incremental() -%}
+-- Rows from a day before the period on are judged again, and those of one more day show them in their sessions.
+-- Older deliveries of an event are ranked with the new one, and stay judged as they are.
+new_keys as (
+    select distinct event_id as new_event_id from new_rows
+),
+
+typed as (
+    select
+        {{ typed_columns }},
+        cast(null as string) as settled_rule,
+        true as is_given,
+        false as is_settled,
+        not coalesce({{ in_increment('event_at', start) }}, true) as is_too_late
+    from new_rows
+    union all
+    select
+        {{ typed_columns }},
+        broken_rule as settled_rule,
+        {{ in_increment('event_at', start, 1) }} or new_event_id is not null as is_given,
+        not {{ in_increment('event_at', start, 1) }} as is_settled,
+        broken_rule = 'arrived_too_late' and not {{ in_increment('event_at', start) }} as is_too_late
+    from {{ this }}
+    left join new_keys on event_id = new_event_id
+    where
+        event_at is not null
+        and ({{ in_increment('event_at', start, 2) }} or new_event_id is not null)
+),
+{%- else -%}
+typed as (
+    select
+        {{ typed_columns }},
+        cast(null as string) as settled_rule,
+        true as is_given,
+        false as is_settled,
+        false as is_too_late
+    from new_rows
+),
+{%- endif %}
 
 judged_alone as (
     select
@@ -59,28 +105,27 @@ beside_their_session as (
 judged as (
     select
         *,
-        coalesce(own_broken_rule, {{ first_broken_rule({
-            'events_out_of_order': "event_type in ('checkout_start', 'purchase') and event_at < first_cart_at"
-        }) }}) as broken_rule
+        case
+            when is_settled then settled_rule
+            else coalesce(own_broken_rule, {{ first_broken_rule({
+            'events_out_of_order': "event_type in ('checkout_start', 'purchase') and event_at < first_cart_at",
+            'arrived_too_late': "is_too_late"
+        }) }})
+        end as broken_rule
     from beside_their_session
+),
+
+ranked as (
+    select
+        *,
+        {{ delivery_rank(['event_id']) }} as delivery_rank
+    from judged
 )
 
 select
-    event_id,
-    session_id,
-    visitor_id,
-    customer_unique_id,
-    event_type,
-    event_at,
-    received_at,
-    product_id,
-    order_id,
-    device,
-    browser,
-    referrer,
-    state,
-    provenance,
-    {{ audit_columns() }},
+    {{ typed_columns }},
     broken_rule,
-    {{ delivery_rank(['event_id']) }} as delivery_rank
-from judged
+    delivery_rank,
+    {{ month_of('event_at') }} as event_month
+from ranked
+where is_given

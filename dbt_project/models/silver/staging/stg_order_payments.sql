@@ -2,6 +2,10 @@ with delivered as (
     select * from {{ source('bronze', 'order_payments') }}
 ),
 
+orders as (
+    select * from {{ ref('orders') }}
+),
+
 typed as (
     select
         {{ as_text('order_id') }} as order_id,
@@ -15,14 +19,16 @@ typed as (
 
 judged as (
     select
-        *,
+        typed.*,
         {{ first_broken_rule({
-            'order_id_missing': "order_id is null",
-            'payment_sequential_unreadable': "payment_sequential is null",
-            'payment_value_unreadable': "payment_value is null",
-            'payment_value_negative': "payment_value < 0"
+            'order_id_missing': "typed.order_id is null",
+            'payment_sequential_unreadable': "typed.payment_sequential is null",
+            'payment_value_unreadable': "typed.payment_value is null",
+            'payment_value_negative': "typed.payment_value < 0",
+            'order_unknown': "orders.order_id is null"
         }) }} as broken_rule
     from typed
+    left join orders on typed.order_id = orders.order_id
 )
 
 select

@@ -2,6 +2,10 @@ with delivered as (
     select * from {{ source('bronze', 'order_reviews') }}
 ),
 
+orders as (
+    select * from {{ ref('orders') }}
+),
+
 typed as (
     select
         {{ as_text('review_id') }} as review_id,
@@ -17,13 +21,15 @@ typed as (
 
 judged as (
     select
-        *,
+        typed.*,
         {{ first_broken_rule({
-            'review_id_missing': "review_id is null",
-            'order_id_missing': "order_id is null",
-            'review_score_out_of_range': "review_score is null or review_score not between 1 and 5"
+            'review_id_missing': "typed.review_id is null",
+            'order_id_missing': "typed.order_id is null",
+            'review_score_out_of_range': "typed.review_score is null or typed.review_score not between 1 and 5",
+            'order_unknown': "orders.order_id is null"
         }) }} as broken_rule
     from typed
+    left join orders on typed.order_id = orders.order_id
 )
 
 select

@@ -1,8 +1,18 @@
+{%- set start = increment_start() if is_incremental() -%}
+{%- set typed_columns -%}
+order_id, customer_id, order_status, purchased_at, approved_at, delivered_to_carrier_at, delivered_to_customer_at,
+        estimated_delivery_at, {{ audit_columns() }}
+{%- endset -%}
+
 with delivered as (
-    select * from {{ source('bronze', 'orders') }}
+    {{ newly_delivered('orders') }}
 ),
 
-typed as (
+customer_ids as (
+    select * from {{ ref('customer_ids') }}
+),
+
+new_rows as (
     select
         {{ as_text('order_id') }} as order_id,
         {{ as_text('customer_id') }} as customer_id,
@@ -16,21 +26,67 @@ typed as (
     from delivered
 ),
 
+{% if is_incremental() -%}
+-- Orders of the period are judged again, because a customer may have come after the order. Older deliveries of an
+-- order are ranked with the new one, and stay judged as they are.
+new_keys as (
+    select distinct order_id as new_order_id from new_rows
+),
+
+typed as (
+    select
+        {{ typed_columns }},
+        cast(null as string) as settled_rule,
+        false as is_settled,
+        not coalesce({{ in_increment('purchased_at', start) }}, true) as is_too_late
+    from new_rows
+    union all
+    select
+        {{ typed_columns }},
+        broken_rule as settled_rule,
+        not {{ in_increment('purchased_at', start) }} as is_settled,
+        false as is_too_late
+    from {{ this }}
+    left join new_keys on order_id = new_order_id
+    where
+        purchased_at is not null
+        and ({{ in_increment('purchased_at', start) }} or new_order_id is not null)
+),
+{%- else -%}
+typed as (
+    select
+        {{ typed_columns }},
+        cast(null as string) as settled_rule,
+        false as is_settled,
+        false as is_too_late
+    from new_rows
+),
+{%- endif %}
+
 judged as (
     select
-        *,
-        {{ first_broken_rule({
-            'order_id_missing': "order_id is null",
-            'customer_id_missing': "customer_id is null",
-            'order_status_unknown': "order_status is null or order_status not in (
+        typed.*,
+        case
+            when typed.is_settled then typed.settled_rule
+            else {{ first_broken_rule({
+            'order_id_missing': "typed.order_id is null",
+            'customer_id_missing': "typed.customer_id is null",
+            'order_status_unknown': "typed.order_status is null or typed.order_status not in (
             'created', 'approved', 'invoiced', 'processing', 'shipped', 'delivered', 'canceled', 'unavailable'
         )",
-            'purchase_timestamp_unreadable': "purchased_at is null"
-        }) }} as broken_rule
+            'purchase_timestamp_unreadable': "typed.purchased_at is null",
+            'purchased_after_promised_delivery': "typed.purchased_at >= typed.estimated_delivery_at + interval 1 day",
+            'customer_unknown': "customer_ids.customer_id is null",
+            'arrived_too_late': "typed.is_too_late"
+        }) }}
+        end as broken_rule
     from typed
+    left join customer_ids on typed.customer_id = customer_ids.customer_id
 )
 
 select
-    *,
-    {{ delivery_rank(['order_id']) }} as delivery_rank
+    {{ typed_columns }},
+    broken_rule,
+    {{ delivery_rank(['order_id']) }} as delivery_rank,
+    {{ month_of('purchased_at') }} as purchase_month
 from judged

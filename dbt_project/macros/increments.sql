@@ -1,0 +1,66 @@
+{# What an incremental model looks at again when new rows have come: a period, from some days before the newest row
+   that the table holds, and in a backfill the days from backfill_start to backfill_end too. Within the period the
+   table is then what a full refresh would make of it. Rows that come later than that wait in quarantine.
+
+   A model says in config.meta.increment: moment, the column that says when a row happened; late_days, the var that
+   says how long the period is; where, which rows of the table count (all by default); and
+   replaced_days, how many days before the period the model still gives all rows of (see merge.sql). #}
+
+{# The first day of the period, yyyy-mm-dd. #}
+{% macro increment_start() -%}
+  {%- if execute -%}
+    {%- set increment = config.get('meta').increment -%}
+    {%- set newest = run_query(
+        "select cast(cast(max(" ~ increment.moment ~ ") as date) as string) as newest from " ~ this
+        ~ " where " ~ increment.get('where', 'true')
+    ).columns[0].values()[0] -%}
+    {{- days_later(newest or '2000-01-01', -var(increment.late_days)) -}}
+  {%- endif -%}
+{%- endmacro %}
+
+{# A day given as yyyy-mm-dd, some days later. #}
+{% macro days_later(day, days) -%}
+  {{- (modules.datetime.date.fromisoformat(day) + modules.datetime.timedelta(days=days)).isoformat() -}}
+{%- endmacro %}
+
+{# Whether a moment is in the period that starts on a day, or in up to so many days around it. #}
+{% macro in_increment(moment, start, around=0) -%}
+  {%- if execute -%}
+  (
+    {{ moment }} >= timestamp '{{ days_later(start, -around) }} 00:00:00'
+    {%- if var('backfill_start') %}
+    or (
+      {{ moment }} >= timestamp '{{ days_later(var('backfill_start'), -around) }} 00:00:00'
+      and {{ moment }} < timestamp '{{ days_later(var('backfill_end') or '9000-01-01', around + 1) }} 00:00:00'
+    )
+    {%- endif %}
+  )
+  {%- endif -%}
+{%- endmacro %}
+
+{# Rows of a Bronze table that have come since the table was built last. #}
+{% macro newly_delivered(table) -%}
+select * from {{ source('bronze', table) }}
+{%- if is_incremental() %}
+where _ingested_at > timestamp '{{ newest_ingested() }}'
+{%- endif -%}
+{%- endmacro %}
+
+{% macro newest_ingested() -%}
+  {%- if execute -%}
+    {{- run_query("select cast(max(_ingested_at) as string) as newest from " ~ this).columns[0].values()[0]
+        or '2000-01-01 00:00:00' -}}
+  {%- endif -%}
+{%- endmacro %}
+
+{# When the first of the sessions began that are looked at again, yyyy-mm-dd hh:mm:ss: events since then show all of
+   each of them. #}
+{% macro open_sessions_since(start) -%}
+  {%- if execute -%}
+    {%- set first = run_query(
+        "select cast(min(started_at) as string) as first from " ~ this ~ " where " ~ in_increment('ended_at', start, 2)
+    ).columns[0].values()[0] -%}
+    {%- set days = [start, var('backfill_start') or start] -%}
+    {{- [first or '9999-12-31', days_later(days | min, -2) ~ ' 00:00:00'] | min -}}
+  {%- endif -%}
+{%- endmacro %}

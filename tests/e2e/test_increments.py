@@ -1,0 +1,250 @@
+"""Daily drops through builds that only add what is new: the tables are those of one full refresh."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from data_generation.generate import Request, generate
+from lakehouse.landing import BEHAVIOUR
+from tests.delta import contents, differences, query
+from tests.runs import command, dbt
+
+pytestmark = pytest.mark.slow
+
+FIRST = date(2018, 3, 1)
+DAYS = [FIRST + timedelta(days=number) for number in range(4)]
+EMPTY_DAY, WIDER_DAY, LATE_DAY = (DAYS[-1] + timedelta(days=number) for number in (1, 2, 3))
+EVENTS, CUSTOMERS, PRODUCTS = "clickstream_events.csv", "olist_customers_dataset.csv", "olist_products_dataset.csv"
+LAYERS = ("silver", "gold")
+
+
+@dataclass
+class Drops:
+    """Drops as files, the warehouse that they went to, and what of them was moved about on purpose."""
+
+    folder: Path
+    warehouse: Path
+    late_product: str
+    changed_product: str
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path: Path, rows: Iterable[dict[str, str]], header: Iterable[str]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(header), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def add(path: Path, *rows: dict[str, str]) -> None:
+    there = rows_of(path)
+    header = path.read_text().splitlines()[0].replace('"', "").split(",")
+    write(path, [*there, *rows], header)
+
+
+def move(name: str, where: dict[str, str], source: Path, target: Path) -> None:
+    """Take rows out of a drop's file, and deliver them with another drop."""
+    header = (source / name).read_text().splitlines()[0].replace('"', "").split(",")
+    rows = rows_of(source / name)
+    moved = [row for row in rows if where.items() <= row.items()]
+    assert moved
+    write(source / name, [row for row in rows if row not in moved], header)
+    add(target / name, *moved)
+
+
+def event(event_id: str, visitor: str, kind: str, at: datetime, **other: str) -> dict[str, str]:
+    moment = f"{at:%Y-%m-%d %H:%M:%S}"
+    plain = {"device": "desktop", "browser": "Firefox", "referrer": "direct", "state": "SP", "provenance": "observed"}
+    ids = {"event_id": event_id, "session_id": f"of {visitor}", "visitor_id": visitor, "event_type": kind}
+    return {**plain, **ids, "event_timestamp": moment, "received_at": moment, **other}
+
+
+@pytest.fixture(scope="module")
+def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
+    """Four days with everything that can come late, twice or wrong, taken in and built one by one."""
+    base = tmp_path_factory.mktemp("drops")
+    folder = base / "files"
+    generate(Request(folder, scale=0.01, days=len(DAYS), start=FIRST, seed=11))
+    first, second, third, fourth = (folder / str(day) for day in DAYS)
+    noon = datetime(2018, 3, 2, 12)
+    minutes = [noon + timedelta(minutes=number) for number in range(120)]
+    sold = [row["product_id"] for row in rows_of(first / "olist_order_items_dataset.csv")]
+    late_product = next(row["product_id"] for row in rows_of(first / PRODUCTS) if row["product_id"] not in set(sold))
+    move(PRODUCTS, {"product_id": late_product}, first, fourth)
+    for day in (first, second, third):
+        kept = [row for row in rows_of(day / EVENTS) if row["product_id"] != late_product]
+        write(day / EVENTS, kept, BEHAVIOUR[0].columns)
+    late_customer = rows_of(second / CUSTOMERS)[0]["customer_id"]
+    move(CUSTOMERS, {"customer_id": late_customer}, second, third)
+    # Changed on the second day, delivered again as it is on the third, changed back on the fourth.
+    product = next(row for row in rows_of(first / PRODUCTS) if row["product_weight_g"] and row["product_id"] in sold)
+    for day, weight in ((second, "77777"), (third, "77777"), (fourth, product["product_weight_g"])):
+        add(day / PRODUCTS, {**product, "product_weight_g": weight})
+    add(
+        second / EVENTS,
+        event("bridge 1", "bridged", "page_view", minutes[0]),
+        event("bridge 3", "bridged", "page_view", minutes[50]),
+        event("begin 2", "begun earlier", "page_view", minutes[10]),
+        event("alone", "out of order", "checkout_start", minutes[10]),
+        event("device", "corrected", "page_view", minutes[0]),
+        event("moment", "corrected", "page_view", minutes[1]),
+        event("waiting", "waits for a product", "product_view", minutes[0], product_id=late_product),
+        event("twice", "delivered twice", "page_view", minutes[0]),
+    )
+    add(
+        third / EVENTS,
+        event("begin 1", "begun earlier", "page_view", minutes[0]),
+        event("cart", "out of order", "add_to_cart", minutes[15], product_id=sold[0]),
+        event("device", "corrected", "page_view", minutes[0], device="mobile"),
+        event("moment", "corrected", "page_view", minutes[90]),
+        event("twice", "delivered twice", "page_view", minutes[0]),
+    )
+    add(fourth / EVENTS, event("bridge 2", "bridged", "page_view", minutes[25]))
+
+    warehouse = base / "warehouse"
+    for day in DAYS:
+        run = command(warehouse, "run", "--path", str(folder / str(day)), "--delivered-on", str(day))
+        assert run.returncode == 0, run.stdout + run.stderr
+        if day == DAYS[1]:
+            check_the_second_day(warehouse, late_product)
+    return Drops(folder, warehouse, late_product, product["product_id"])
+
+
+def check_the_second_day(warehouse: Path, late_product: str) -> None:
+    """What comes late is not there yet, and nothing else is lost for it."""
+    broken = query(
+        warehouse,
+        "select broken_rule, count(*) as n from silver__quarantined_clickstream_events group by broken_rule",
+    )
+    assert broken == [{"broken_rule": "product_unknown", "n": 1}]
+    assert query(warehouse, "select broken_rule from silver__quarantined_orders") == [
+        {"broken_rule": "customer_unknown"}
+    ]
+    assert {row["broken_rule"] for row in query(warehouse, "select * from silver__quarantined_order_items")} == {
+        "order_unknown"
+    }
+    assert visits(warehouse, "bridged") == [("bridge 1", 1), ("bridge 3", 1)]
+    assert visits(warehouse, "out of order") == [("alone", 1)]
+
+
+def visits(warehouse: Path, visitor: str) -> list[tuple[str, int]]:
+    rows = query(
+        warehouse, f"select session_id, events from silver__sessions where visitor_id = '{visitor}' order by 1"
+    )
+    return [(row["session_id"], row["events"]) for row in rows]
+
+
+def built_afresh(warehouse: Path, copy: Path) -> Path:
+    """The same Bronze, and everything above it made anew."""
+    shutil.copytree(warehouse, copy)
+    run = dbt(copy, "build", "--full-refresh", "--exclude-resource-type", "unit_test")
+    assert run.returncode == 0, run.stdout[-3000:]
+    return copy
+
+
+def comparable(warehouse: Path) -> dict[object, object]:
+    # A full refresh of a history knows only what is so today.
+    return {table: rows for table, rows in contents(warehouse, LAYERS).items() if not table.name.endswith("_history")}
+
+
+def test_days_one_by_one_give_what_a_full_refresh_gives(drops: Drops) -> None:
+    assert visits(drops.warehouse, "bridged") == [("bridge 1", 3)]
+    assert visits(drops.warehouse, "begun earlier") == [("begin 1", 2)]
+    assert visits(drops.warehouse, "out of order") == [("cart", 1)]
+    assert visits(drops.warehouse, "corrected") == [("device", 1), ("moment", 1)]
+    assert visits(drops.warehouse, "waits for a product") == [("waiting", 1)]
+    assert query(drops.warehouse, "select * from silver__quarantined_orders") == []
+    afresh = built_afresh(drops.warehouse, drops.warehouse.with_name("afresh"))
+    assert differences(comparable(drops.warehouse), comparable(afresh)) == []
+
+
+def test_histories_hold_each_change_with_its_day(drops: Drops) -> None:
+    second, third, fourth = map(str, DAYS[1:])
+    changes = {
+        (row["product_id"], day) for day in (second, third, fourth) for row in rows_of(drops.folder / day / PRODUCTS)
+    }
+    changes.remove((drops.changed_product, third))
+    told = query(
+        drops.warehouse,
+        "select product_id, cast(dbt_valid_from as varchar) as day, cast(dbt_valid_to as varchar) as until "
+        "from silver__products_history",
+    )
+    assert {(drops.changed_product, second), (drops.changed_product, fourth), (drops.late_product, fourth)} <= changes
+    assert {(row["product_id"], row["day"]) for row in told if row["day"] != str(FIRST)} == changes
+    ended = {(row["product_id"], row["until"]) for row in told if row["until"]}
+    assert ended == changes - {(drops.late_product, fourth)}
+
+
+@pytest.mark.parametrize("what", ["the same drop", "an empty day", "a plain build"])
+def test_what_tells_nothing_new_changes_nothing(what: str, drops: Drops, tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(drops.warehouse, warehouse)
+    if what == "a plain build":
+        run = dbt(warehouse, "build", "--exclude-resource-type", "unit_test")
+    elif what == "the same drop":
+        path = drops.folder / str(DAYS[-1])
+        run = command(warehouse, "run", "--path", str(path), "--delivered-on", str(DAYS[-1]))
+    else:
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        for file in sorted((drops.folder / str(DAYS[-1])).glob("*.csv")):
+            (empty / file.name).write_text(file.read_text().splitlines()[0] + "\n")
+        run = command(warehouse, "run", "--path", str(empty), "--delivered-on", str(EMPTY_DAY))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert differences(contents(drops.warehouse, LAYERS), contents(warehouse, LAYERS)) == []
+
+
+def test_a_new_source_column_loses_no_old_row(drops: Drops, tmp_path: Path) -> None:
+    warehouse, wider = tmp_path / "warehouse", tmp_path / "wider"
+    shutil.copytree(drops.warehouse, warehouse)
+    wider.mkdir()
+    row = event("wider", "wider", "wish", datetime(2018, 3, 5, 12), colour_scheme="dark")
+    write(wider / EVENTS, [row], [*BEHAVIOUR[0].columns, "colour_scheme"])
+    run = command(warehouse, "run", "--path", str(wider), "--delivered-on", str(WIDER_DAY))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert differences(contents(drops.warehouse, ("gold",)), contents(warehouse, ("gold",))) == []
+    events = [
+        query(path, "select count(*) as n from silver__clickstream_events") for path in (warehouse, drops.warehouse)
+    ]
+    assert events[0] == events[1]
+    quarantined = query(
+        warehouse, "select event_id, colour_scheme, broken_rule from silver__quarantined_clickstream_events"
+    )
+    assert {"event_id": "wider", "colour_scheme": "dark", "broken_rule": "event_type_unknown"} in quarantined
+
+
+def test_events_that_come_too_late_wait_for_a_backfill(drops: Drops, tmp_path: Path) -> None:
+    warehouse, late = tmp_path / "warehouse", tmp_path / "late"
+    shutil.copytree(drops.warehouse, warehouse)
+    late.mkdir()
+    long_ago, edge = datetime(2018, 1, 10, 12), datetime(2018, 3, 5) - timedelta(days=30)
+    write(
+        late / EVENTS,
+        [event("late", "late", "page_view", long_ago), event("in time", "in time", "page_view", edge)],
+        BEHAVIOUR[0].columns,
+    )
+    run = command(warehouse, "run", "--path", str(late), "--delivered-on", str(LATE_DAY))
+    assert run.returncode == 0, run.stdout + run.stderr
+    waiting = query(
+        warehouse,
+        "select event_id, broken_rule from silver__quarantined_clickstream_events "
+        "where broken_rule != 'events_out_of_order'",
+    )
+    assert waiting == [{"event_id": "late", "broken_rule": "arrived_too_late"}]
+    days = '{"backfill_start": "2018-01-10", "backfill_end": "2018-01-10"}'
+    run = dbt(warehouse, "build", "--exclude-resource-type", "unit_test", "--vars", days)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert visits(warehouse, "late") == [("late", 1)]
+    afresh = built_afresh(warehouse, tmp_path / "afresh")
+    assert differences(comparable(warehouse), comparable(afresh)) == []
