@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_generation.generate import Request, generate
+from lakehouse.landing import BEHAVIOUR
 from lakehouse.settings import ROOT
 from tests.runs import command
 from tests.shop import write_shop
@@ -56,8 +57,13 @@ def java() -> str:
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The nine files of a small shop."""
-    return write_shop(tmp_path_factory.mktemp("shop"))
+    """The nine files of a small shop, and a clickstream and contacts made up for it."""
+    folder = write_shop(tmp_path_factory.mktemp("shop"))
+    behaviour = tmp_path_factory.mktemp("behaviour") / "files"
+    generate(Request(behaviour, "olist", folder))
+    for landing in BEHAVIOUR:
+        shutil.copy(behaviour / landing.file, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

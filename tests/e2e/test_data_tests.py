@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -33,6 +34,17 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
     )
     seller = query(warehouse, "select seller_id from silver__sellers limit 1")[0]["seller_id"]
     table("silver", "sellers").delete(f"seller_id = '{seller}'")
+    left, bought = (
+        query(warehouse, f"select session_id from silver__carts where {which} limit 1")[0]["session_id"]
+        for which in ("not is_bought and value_at_stake > 0", "is_bought and cart_value > 0")
+    )
+    table("silver", "carts").delete(f"session_id = '{left}'")
+    table("silver", "carts").update({"value_at_stake": "1"}, predicate=f"session_id = '{bought}'")
+    visit = query(warehouse, "select min(session_id) as session_id from silver__sessions where views > 0")[0]
+    table("silver", "sessions").update({"events": "0"}, predicate=f"session_id = '{visit['session_id']}'")
+    table("silver", "products_history").update({"dbt_valid_to": "dbt_valid_from"}, predicate="weight_g > 8000")
+    as_of = table("silver", "as_of")
+    write_deltalake(as_of, pa.table(as_of.to_pyarrow_table()).slice(0, 1), mode="append")
 
     run = dbt(warehouse, "test")
     assert run.returncode == 1
@@ -45,6 +57,14 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
         "product_affinity_is_symmetric_product_affinity_",
         "rows_accounted_for_sellers_sellers",
         "relationships_order_items_seller_id__seller_id__ref_sellers_",
+        "carts_are_those_of_the_sessions_carts_",
+        "carts_that_are_bought_stake_nothing",
+        "sessions_count_their_steps",
+        "sessions_hold_every_event_once_sessions_",
+        "history_is_of_today_products_history_product_id__ref_products_",
+        "history_is_of_today_sellers_history_seller_id__ref_sellers_",
+        "as_of_is_one_row_as_of_",
+        "grain_as_of_as_of_date",
     }
 
 

@@ -55,64 +55,78 @@ spine as (
 weeks as (
     select
         spine.week_start,
-        coalesce(traded.orders, 0) as orders,
-        row_number() over (order by spine.week_start asc) as week_number
+        coalesce(traded.orders, 0) as orders
     from spine
     left join traded on spine.week_start = traded.week_start
 ),
 
-medians as (
+-- Windows, where joins would say the same: the engine reads what a join names once for each time it is named.
+before as (
     select
-        weeks.week_start,
-        percentile(earlier.orders, 0.5) as usual_orders
+        *,
+        sort_array(collect_list(orders) over (
+            order by week_start asc
+            rows between {{ window_weeks }} preceding and 1 preceding
+        )) as orders_before
     from weeks
-    inner join weeks as earlier
-        on earlier.week_number between weeks.week_number - {{ window_weeks }} and weeks.week_number - 1
-    group by weeks.week_start
+),
+
+usual as (
+    select
+        *,
+        case
+            when size(orders_before) > 0 then (
+                element_at(orders_before, cast(floor((size(orders_before) + 1) / 2) as int))
+                + element_at(orders_before, cast(floor(size(orders_before) / 2) as int) + 1)
+            ) / 2
+        end as usual_orders
+    from before
 ),
 
 -- A week that the as-of date cuts off is not over, however good it was so far.
 judged as (
     select
-        weeks.*,
-        date_add(weeks.week_start, 6) <= as_of.as_of_date
-        and weeks.orders > 0
-        and weeks.orders >= {{ share_of_median }} * coalesce(medians.usual_orders, 0)
-        and weeks.orders >= {{ share_of_best }} * coalesce(
-            max(medians.usual_orders) over (order by weeks.week_start asc), 0
+        usual.week_start,
+        usual.orders,
+        date_add(usual.week_start, 6) <= as_of.as_of_date
+        and usual.orders > 0
+        and usual.orders >= {{ share_of_median }} * coalesce(usual.usual_orders, 0)
+        and usual.orders >= {{ share_of_best }} * coalesce(
+            max(usual.usual_orders) over (order by usual.week_start asc), 0
         ) as is_normal
-    from weeks
+    from usual
     cross join as_of
-    left join medians on weeks.week_start = medians.week_start
 ),
 
 -- The tail ends with the last normal week; the head begins after the last week without any order.
-last_complete as (
-    select max(week_start) as week_start
+tail as (
+    select
+        *,
+        max(case when is_normal then week_start end) over () as last_complete_week
     from judged
-    where is_normal
 ),
 
-first_complete as (
-    select min(judged.week_start) as week_start
-    from judged
-    cross join (
-        select max(judged.week_start) as week_start
-        from judged
-        cross join last_complete
-        where judged.orders = 0 and judged.week_start < last_complete.week_start
-    ) as last_empty
-    cross join last_complete
+head as (
+    select
+        *,
+        max(case when orders = 0 and week_start < last_complete_week then week_start end) over () as last_empty_week
+    from tail
+),
+
+complete as (
+    select
+        min(week_start) as first_complete_week,
+        max(week_start) as last_complete_week
+    from head
     where
-        judged.week_start <= last_complete.week_start
-        and judged.week_start > coalesce(last_empty.week_start, date '0001-01-01')
+        week_start <= last_complete_week
+        and week_start > coalesce(last_empty_week, date '0001-01-01')
 )
 
 select
     as_of.as_of_date,
-    coalesce(date_add(last_complete.week_start, 6), as_of.as_of_date) as reporting_date,
-    first_complete.week_start as first_complete_week,
-    last_complete.week_start as last_complete_week
+    coalesce(date_add(complete.last_complete_week, 6), as_of.as_of_date) as reporting_date,
+    complete.first_complete_week,
+    complete.last_complete_week
 from as_of
-cross join first_complete
-cross join last_complete
+cross join complete
