@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO, RawIOBase
 from pathlib import Path
@@ -110,9 +110,7 @@ def workplace(out: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
     finally:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
+        _remove_empty(missing)
 
 
 def put_in_place(made: Path, out: Path, before: Collection[str], aside: Path) -> None:
@@ -128,20 +126,26 @@ def put_in_place(made: Path, out: Path, before: Collection[str], aside: Path) ->
     replaced = [path for path in sorted({*before, *new}) if os.path.lexists(out / path)]
     moves = [(out / path, aside / path) for path in replaced] + [(made / path, out / path) for path in new]
     begun: list[tuple[Path, Path]] = []
+    filled = {(out / path).parent for path in new}
     try:
+        for folder in {target.parent for _, target in moves}:
+            folder.mkdir(parents=True, exist_ok=True)
         for source, target in moves:
-            target.parent.mkdir(parents=True, exist_ok=True)
             begun.append((source, target))
             source.replace(target)
     except BaseException:
         for source, target in reversed(begun):
             if os.path.lexists(target):
                 target.replace(source)
+        _remove_empty(filled - {out})
         raise
-    finally:
-        for folder in {(out / path).parent for path in (*before, *new)} - {out}:
-            with suppress(OSError):
-                folder.rmdir()
+    _remove_empty({(out / path).parent for path in before} - filled - {out})
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 class _Writer(Protocol):

@@ -299,8 +299,8 @@ def _targets(request: Request) -> Iterator[str]:
     """Every file that may be written, as a path in the folder."""
     yield from (MANIFEST, *(f"{TRUTH}/{name}.parquet" for name in TRUTHS))
     tables = request.only or (FILES if request.source == "synthetic" else (EVENTS, CONTACTS))
-    days = Calendar.of(request.start, request.days).dates() if request.start else []
-    for folder in [f"{day}/" for day in days] or [""]:
+    calendar = _calendar(request)
+    for folder in [f"{day}/" for day in calendar.dates()] if calendar else [""]:
         yield from (f"{folder}{FILES[table]}.{request.file_format}" for table in tables)
 
 
@@ -333,7 +333,7 @@ class _Synthetic:
         self._request = request
         self._world = World(request.seed, request.scale, parameters)
         self._knowledge = Knowledge(self._world.catalog, self._world.catalog, 0, int(self._world.days[-1] + 1) * DAY)
-        self._calendar = Calendar.of(request.start, request.days) if request.start else None
+        self._calendar = _calendar(request)
         if self._calendar and self._calendar.first < self._world.days[0]:
             opens = np.datetime64(int(self._world.days[0]), "D")
             raise LakehouseError(
@@ -474,6 +474,10 @@ def _parameters(request: Request) -> Parameters:
     return Parameters(tracking_coverage=request.tracking_coverage, abandonment=request.abandonment)
 
 
+def _calendar(request: Request) -> Calendar | None:
+    return Calendar.of(request.start, request.days) if request.start else None
+
+
 def _part_size(most: int, events_each: float) -> int:
     return max(1, min(most, int(EVENTS_A_PART / events_each)))
 
@@ -488,15 +492,17 @@ def _truth(name: str, table: pa.Table) -> _Piece:
 
 def _pieces(name: str, table: pa.Table, draws: Draws, request: Request) -> list[_Piece]:
     """The rows of a table, damaged if asked for, as parts of the files they go to."""
-    table, faults = soil(name, table, draws, request.dirt, encodings=request.file_format == "csv")
+    calendar = _calendar(request)
+    last_day = calendar.last if calendar else None
+    table, faults = soil(name, table, draws, request.dirt, request.file_format == "csv", last_day)
     pieces = [_truth(f"{FAULTS}{name}", faults)] if request.dirt else []
-    if "_day" not in table.column_names:
+    if calendar is None:
         return [*pieces, _piece("", name, table, request)]
     day = table["_day"].to_numpy()
     table = table.drop_columns("_day")
     order = np.argsort(day, kind="stable")
     # The first drop even without a row: so the columns are known.
-    days = np.union1d(day, [np.datetime64(request.start, "D").astype(int)])
+    days = np.union1d(day, [calendar.first])
     for number, bounds in zip(days, np.split(order, np.searchsorted(day[order], days[1:])), strict=True):
         folder = f"{np.datetime64(int(number), 'D')}/"
         pieces.append(_piece(folder, name, table.take(pa.array(bounds)), request))
@@ -523,9 +529,10 @@ def _write(parts: list[Part], empties: list[str], folder: Path, request: Request
                     for kind in pa.table(piece.part)["kind"].to_pylist():
                         faults[kind] = faults.get(kind, 0) + 1
             progress(done, len(parts), sum(rows.values()))
+        nothing = {stem: encode(schema.empty_table(), request.file_format) for stem, schema in schemas.items()}
         for path in empties:
-            schema = schemas[Path(path).stem]
-            files.append(path, schema, encode(schema.empty_table(), request.file_format))
+            stem = Path(path).stem
+            files.append(path, schemas[stem], nothing[stem])
             rows.setdefault(path, 0)
         files.close()
     except BaseException:

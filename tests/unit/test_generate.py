@@ -204,6 +204,23 @@ def test_events_and_contacts_come_with_the_drop_they_belong_to(tmp_path: Path) -
     assert contacts > 50
 
 
+def test_what_is_damaged_is_in_the_drop_that_the_truth_says(tmp_path: Path) -> None:
+    out = tmp_path / "dirty"
+    generate(small(out, days=30, start=START, dirt=0.8, only=("clickstream_events",)))
+    delivered = {
+        day.name: {event["event_id"]: event for event in rows(day, "clickstream_events")}
+        for day in out.iterdir()
+        if day.name != "truth"
+    }
+    late = 0
+    for fault in pq.read_table(out / "truth" / "faults_in_clickstream_events.parquet").to_pylist():
+        event = delivered[fault["delivered_on"]][fault["key"]]
+        if fault["kind"] == "late event":
+            assert str(event["received_at"]) == fault["planted"]
+            late += fault["planted"][:10] == fault["delivered_on"]
+    assert late > 10
+
+
 def test_a_small_shop_has_a_small_geolocation_file(shop: Path, tmp_path: Path) -> None:
     generate(small(tmp_path / "half", scale=0.5, only=("geolocation",)))
     whole = len(rows(tmp_path / "half", "geolocation"))
