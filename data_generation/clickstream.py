@@ -36,6 +36,10 @@ RESEARCH_PER_ORDER = 0.5
 """Sessions in the two weeks before, for an order whose buying session was tracked."""
 VISITS_PER_ORDER = 0.3
 """Sessions of the same person in the months after, times the person's propensity to come back."""
+STRANGER_RETURNS = 0.3
+"""Share of the sessions of strangers that are of somebody who was there before."""
+STRANGER_AWAY = 10.0
+"""Mean time until a stranger is there again, in days, beside the first one."""
 BOTS_PER_ORDER = 0.002
 BOT_VIEWS = (30, 120)
 FURTHER_VIEWS = (0.4, 0.8, 0.4, 0.8, 0.35, 0.0)
@@ -92,6 +96,12 @@ class _Sessions(NamedTuple):
     at: Ints  # When a buying session ends, and when any other begins.
     known: Flags
     reason: Ints
+
+
+class _Strangers(NamedTuple):
+    sessions: Ints  # Of all strangers of each order.
+    person: Keys  # Of each session, by order.
+    returns: Flags  # Whether each session is a further one of its stranger.
 
 
 class _Steps(NamedTuple):
@@ -174,12 +184,13 @@ def _sessions(
     # What was in an order without items nobody knows, so nobody can have been seen putting it into the cart.
     has_products = np.bincount(orders.line_order, minlength=len(key)) > 0
     tracked = has_products & draws.happens("tracked", key, parameters.tracking_coverage)
+    strangers = _strangers(key, draws, browse_sessions_per_order(parameters))
     counts = (
         tracked.astype(np.int64),
         tracked * draws.poisson("research", key, RESEARCH_PER_ORDER),
         draws.poisson("left behind", key, abandoned_per_order(parameters)),
         poisson.ppf(draws.uniform("visits", key), VISITS_PER_ORDER * propensity).astype(np.int64),
-        draws.poisson("browse", key, browse_sessions_per_order(parameters)),
+        strangers.sessions,
         draws.happens("bot", key, BOTS_PER_ORDER).astype(np.int64),
     )
     # By order, then by kind: repeat() over the table of counts, read row by row.
@@ -194,15 +205,31 @@ def _sessions(
     days = np.where(kind == RESEARCH, -1 - (uniform * 14).astype(np.int64), days)
     days = np.where(kind == ABANDONED, (uniform * 60).astype(np.int64) - 30, days)
     days = np.where(kind == VISIT, 1 + (-45 * np.log1p(-uniform)).astype(np.int64), days)
-    days = np.where((kind == BROWSE) | (kind == BOT), (uniform * 7).astype(np.int64) - 3, days)
+    browse, bot = kind == BROWSE, kind == BOT
+    days = np.where(browse | bot, (uniform * 7).astype(np.int64) - 3, days)
+    returns = np.zeros(len(session), dtype=bool)
+    returns[browse] = strangers.returns
+    days = np.where(returns, 1 + (-STRANGER_AWAY * np.log1p(-uniform)).astype(np.int64), days)
     shift = (90 * MINUTE * draws.normal("which hour", session)).astype(np.int64)
     at = orders.purchased_at[order] + days * DAY + np.where(kind == PURCHASE, 0, shift)
 
-    strangers = (kind == BROWSE) | (kind == BOT)
-    person = np.where(strangers, draws.words("stranger", session), orders.person[order])
+    person = np.where(bot, draws.words("bot", session), orders.person[order])
+    person[browse] = strangers.person
     known = draws.happens("signed in", session, np.array(KNOWN)[kind])
     reason = draws.choice("reason", session, list(parameters.abandonment_reasons.values()))
     return _Sessions(session, order, kind, person, at, known, np.where(kind == ABANDONED, reason, -1))
+
+
+def _strangers(key: Keys, draws: Draws, sessions: float) -> _Strangers:
+    """Who looks around, so many sessions an order on average: people who come back a number of times, or never do."""
+    count = draws.poisson("strangers", key, sessions * (1 - STRANGER_RETURNS))
+    order = np.repeat(np.arange(len(key)), count)
+    person = child_keys(key[order], 3_000 + np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count))
+    further = np.log1p(-draws.uniform("comes back", person)) / np.log(STRANGER_RETURNS)
+    visits = 1 + further.astype(np.int64)
+    returns = np.ones(visits.sum(), dtype=bool)
+    returns[np.cumsum(visits) - visits] = False
+    return _Strangers(np.bincount(order, visits, len(key)).astype(np.int64), np.repeat(person, visits), returns)
 
 
 def _steps(sessions: _Sessions, orders: Orders, knowledge: Knowledge, draws: Draws, parameters: Parameters) -> _Steps:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_generation.draws import Draws, Floats, Keys, hex_texts, keys_of
+from data_generation.draws import Draws, Floats, Ints, Keys, hex_texts, keys_of
+from data_generation.drops import days_of
 from data_generation.files import LATIN
 
+Flags = npt.NDArray[np.bool_]
 DAY = 86_400
 
 
@@ -26,7 +29,8 @@ class Fault(NamedTuple):
             ``rejected`` (in Bronze), or ``kept``.
         share: how often it is chosen for a row that can be damaged so, beside the other faults.
         only: a column and the value that it must have in the rows that can be damaged so.
-        stale: whether the damaged row comes first and the sound one after it.
+        stale: whether the damaged row comes first and the sound one after it, in drops mostly on a later day.
+        arrives: whether the damaged column says when the row is received, and so in which drop it is.
     """
 
     kind: str
@@ -36,6 +40,7 @@ class Fault(NamedTuple):
     share: float = 1.0
     only: tuple[str, str] | None = None
     stale: bool = False
+    arrives: bool = False
 
 
 def _constant(text: str) -> Callable[[pa.Array, Keys], pa.Array]:
@@ -80,7 +85,13 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
             UNREADABLE,
             "quarantined: purchase_timestamp_unreadable",
         ),
-        Fault("clock skew", "order_purchase_timestamp", _shifted(3_650 * DAY), "kept", share=0.2),
+        Fault(
+            "clock skew",
+            "order_purchase_timestamp",
+            _shifted(3_650 * DAY),
+            "quarantined: purchased_after_promised_delivery",
+            share=0.2,
+        ),
     ),
     "order_items": (
         DUPLICATE,
@@ -102,7 +113,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "sellers": (DUPLICATE,),
     "clickstream_events": (
         DUPLICATE,
-        Fault("late event", "received_at", _shifted(10 * DAY), "kept"),
+        Fault("corrected record", "device", _constant("tablet"), "superseded", stale=True),
+        Fault("late event", "received_at", _shifted(10 * DAY), "kept", arrives=True),
         Fault("malformed timestamp", "event_timestamp", UNREADABLE, "quarantined: event_timestamp_missing"),
         Fault("clock skew", "event_timestamp", _shifted(365 * DAY), "quarantined: received_before_event"),
         Fault(
@@ -139,71 +151,96 @@ KEYS = {
     "clickstream_events": ("event_id",),
     "customer_contacts": ("customer_unique_id",),
 }
-FAULTS_SCHEMA = pa.schema([(name, pa.string()) for name in ("table", "key", "kind", "column", "planted", "expected")])
+FAULTS_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("table", "key", "kind", "column", "planted", "expected", "delivered_on")]
+)
+CORRECTED_AFTER = (1, 6)
+"""Days after which a correction is delivered, at least, and fewer than."""
 
 
-def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool = True) -> tuple[pa.Table, pa.Table]:
+def soil(
+    name: str, table: pa.Table, draws: Draws, share: float, encodings: bool = True, last_day: int | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Damage a share of the rows of a table, each in one way, by draws that belong to the row.
 
     Args:
         name: of the Bronze table.
-        table: its rows, all columns text; others are left as they are.
+        table: its rows, all columns text; others are left as they are. With ``_day``, the day of the drop that a row
+            is in, days since the epoch: rows that arrive late and corrections move to later drops. All versions of a
+            row must be there.
         draws: of the world's seed.
         share: 0 (nothing) to 1 (every row).
         encodings: whether the file can hold wrong encodings; Parquet cannot.
+        last_day: of the drops, days since the epoch: nothing moves beyond it; None keeps rows in their drops.
 
     Returns:
         The damaged table, and a row a fault in the order of the rows: table, key, kind, column, the value that was
-        planted (bytes of another encoding as characters from ``LATIN`` on), and what is expected.
+        planted (bytes of another encoding as characters from ``LATIN`` on), what is expected, and the day of the drop
+        that the damaged row is in, as yyyy-mm-dd (null without drops).
     """
     kinds = [fault for fault in FAULTS.get(name, ()) if encodings or fault.kind != "wrong encoding"]
     if not share or not kinds or not len(table):
         return table, FAULTS_SCHEMA.empty_table()
     table = table.combine_chunks()
-    names = pc.binary_join_element_wise(*(table[column].combine_chunks() for column in KEYS[name]), "|")
+    columns = {column: table[column].combine_chunks() for column in table.column_names}
+    names = pc.binary_join_element_wise(*(columns[column] for column in KEYS[name]), "|")
+    in_drops = "_day" in columns
+    day = columns["_day"].to_numpy().astype(np.int64) if in_drops else np.zeros(len(table), dtype=np.int64)
+    last = -1 if last_day is None else last_day
     # A table may hold several versions of a row; each is a row of its own.
-    version = table["_day"].to_numpy().astype(np.uint64) if "_day" in table.column_names else np.uint64(0)
-    key = keys_of(names) + version
-    weight = np.column_stack([fault.share * _possible(table, fault) for fault in kinds])
-    hit = draws.happens(f"{name}: damaged", key, share)
-    which = _pick_rows(draws.uniform(f"{name}: how", key), weight)
+    key = keys_of(names) + day.astype(np.uint64)
+    hit = np.flatnonzero(draws.happens(f"{name}: damaged", key, share))
+    rows = table.take(pa.array(hit)).combine_chunks()
+    values, arrivals, possible = [], [], []
+    for fault in kinds:
+        planted, can_be = _planted(fault, rows, key[hit])
+        arrival = day[hit]
+        if in_drops and fault.arrives:
+            arrival = np.maximum(arrival, days_of(pa.chunked_array([planted])))
+        values.append(planted)
+        arrivals.append(arrival)
+        possible.append(can_be & ((arrival == day[hit]) | (arrival <= last)))
+    weights = np.column_stack([fault.share * can_be for fault, can_be in zip(kinds, possible, strict=True)])
+    which = _pick_rows(draws.uniform(f"{name}: how", key[hit]), weights)
 
+    new_day, corrected_on = day.copy(), _corrected_on(draws, names, key, day, last)
     copies, faults, damaged_rows = [table], [], []
     # Where rows go: their own place, or just before or after it.
     places = [4 * np.arange(len(table)) + 1]
-    columns = {column: table[column].combine_chunks() for column in table.column_names}
     for number, fault in enumerate(kinds):
-        rows = np.flatnonzero(hit & (which == number))
-        if not len(rows):
+        chosen = np.flatnonzero(which == number)
+        if not len(chosen):
             continue
-        taken = pa.array(rows)
-        planted = pa.nulls(len(rows), pa.string())
-        if fault.damage is not None:
-            planted = fault.damage(columns[fault.column].take(taken), key[rows])
+        at, delivered = hit[chosen], arrivals[number][chosen]
+        planted = values[number].take(pa.array(chosen))
         if fault.damage is None or fault.stale:
-            copy = table.take(taken)
+            copy = rows.take(pa.array(chosen))
             if fault.damage is not None:
                 copy = copy.set_column(copy.column_names.index(fault.column), fault.column, planted)
             copies.append(copy)
-            places.append(4 * rows + (0 if fault.stale else 2))
+            places.append(4 * at + (0 if fault.stale else 2))
         else:
             mask = np.zeros(len(table), dtype=bool)
-            mask[rows] = True
+            mask[at] = True
             columns[fault.column] = pc.replace_with_mask(columns[fault.column], pa.array(mask), planted)
-        damaged_rows.append(rows)
+        damaged_rows.append(at)
         faults.append(
             pa.table(
                 [
-                    pa.repeat(pa.scalar(name), len(rows)),
-                    names.take(taken),
-                    pa.repeat(pa.scalar(fault.kind), len(rows)),
-                    pa.repeat(pa.scalar(fault.column or None, pa.string()), len(rows)),
+                    pa.repeat(pa.scalar(name), len(at)),
+                    names.take(pa.array(at)),
+                    pa.repeat(pa.scalar(fault.kind), len(at)),
+                    pa.repeat(pa.scalar(fault.column or None, pa.string()), len(at)),
                     planted,
-                    pa.repeat(pa.scalar(fault.expected), len(rows)),
+                    pa.repeat(pa.scalar(fault.expected), len(at)),
+                    _dates(delivered) if in_drops else pa.nulls(len(at), pa.string()),
                 ],
                 schema=FAULTS_SCHEMA,
             )
         )
+        new_day[at] = corrected_on[at] if fault.stale else delivered
+    if in_drops:
+        columns["_day"] = pa.array(new_day, columns["_day"].type)
     copies[0] = pa.table(columns)
     order = np.argsort(np.concatenate(places), kind="stable")
     damaged = pa.concat_tables(copies).take(pa.array(order)).combine_chunks()
@@ -213,17 +250,31 @@ def soil(name: str, table: pa.Table, draws: Draws, share: float, encodings: bool
     return damaged, pa.concat_tables(faults).take(pa.array(by_row)).combine_chunks()
 
 
-def _possible(table: pa.Table, fault: Fault) -> Floats:
+def _planted(fault: Fault, rows: pa.Table, keys: Keys) -> tuple[pa.Array, Flags]:
+    """What a fault would plant in each row, and whether it can: damage that changes nothing is no fault."""
     if fault.damage is None:
-        return np.ones(len(table))
-    possible = pc.is_valid(table[fault.column])
-    if fault.kind == "wrong encoding":
-        possible = pc.and_(
-            possible, pc.fill_null(pc.match_substring_regex(table[fault.column], "[^\\x00-\\x7f]"), False)
-        )
-    elif fault.only:
-        possible = pc.and_(possible, pc.fill_null(pc.equal(table[fault.only[0]], fault.only[1]), False))
-    return possible.to_numpy(zero_copy_only=False).astype(np.float64)
+        return pa.nulls(len(rows), pa.string()), np.ones(len(rows), dtype=bool)
+    planted = fault.damage(rows[fault.column].combine_chunks(), keys)
+    possible = pc.not_equal(rows[fault.column], planted)
+    if fault.only:
+        possible = pc.and_(possible, pc.equal(rows[fault.only[0]], fault.only[1]))
+    return planted, pc.fill_null(possible, False).to_numpy()
+
+
+def _corrected_on(draws: Draws, names: pa.Array, key: Keys, day: Ints, last: int) -> Ints:
+    """The day on which each row would be delivered again: its own where days later is after the last one, or not
+    before the row's next version, which must not be undone."""
+    row = keys_of(names)
+    order = np.lexsort((day, row))
+    again = np.diff(row[order]) == 0
+    following = np.full(len(day), last + 1)
+    following[order[:-1][again]] = day[order[1:]][again]
+    later = day + draws.integers("corrected after", key, *CORRECTED_AFTER)
+    return np.where(later < following, later, day)
+
+
+def _dates(days: Ints) -> pa.Array:
+    return pa.array(np.datetime_as_string(days.astype("datetime64[D]")), pa.string())
 
 
 def _pick_rows(uniform: Floats, weights: Floats) -> np.ndarray:

@@ -6,10 +6,11 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_generation.draws import Ints, child_keys, numbered
+from data_generation.draws import Ints, Keys, child_keys, numbered
 from data_generation.formats import whole
 from data_generation.world import World
 
@@ -103,47 +104,52 @@ def dated_products(world: World, first: int, last: int, calendar: Calendar) -> p
     """Rows of the products file: all on the first day, later those that have changed."""
     draws = world.draws
     table = world.product_file(first, last)
-    keys = numbered(first, last)
-    names = [each["name"] for each in world.categories if each["name"]]
-    parts = [calendar.dated(table, np.full(len(keys), calendar.first))]
-    for day in range(calendar.first + 1, calendar.last + 1):
-        today = child_keys(keys, day)
-        rows = np.flatnonzero(draws.happens("product changes", today, PRODUCT_CHANGES))
-        today, part = today[rows], table.take(pa.array(rows))
-        moved = pa.array(draws.happens("new category", today, NEW_CATEGORY))
-        changes = {
-            "product_category_name": pa.array(names).take(pa.array(draws.integers("category", today, 0, len(names)))),
-            "product_description_lenght": whole(draws.integers("description", today, 100, 2_000)),
-            "product_photos_qty": whole(draws.integers("photos", today, 1, 8)),
-        }
-        for column, values in changes.items():
-            new = column == "product_category_name"
-            values = pc.if_else(moved, values, part[column]) if new else pc.if_else(moved, part[column], values)
-            part = part.set_column(part.column_names.index(column), column, values)
-        parts.append(calendar.dated(part, np.full(len(rows), day)))
-        table = _replaced(table, rows, part)
-    return pa.concat_tables(parts)
+    row, day = _changes(world, "product changes", numbered(first, last), PRODUCT_CHANGES, calendar)
+    key = child_keys(numbered(first, last)[row], day)
+    moved = draws.happens("new category", key, NEW_CATEGORY)
+    names = pa.array([each["name"] for each in world.categories if each["name"]])
+    columns = {
+        "product_category_name": (moved, names.take(pa.array(draws.integers("category", key, 0, len(names))))),
+        "product_description_lenght": (~moved, whole(draws.integers("description", key, 100, 2_000))),
+        "product_photos_qty": (~moved, whole(draws.integers("photos", key, 1, 8))),
+    }
+    changed = table.take(pa.array(row))
+    for column, (new, values) in columns.items():
+        latest = _latest(new, row)
+        values = pc.if_else(pa.array(latest >= 0), values.take(pa.array(latest.clip(0))), changed[column])
+        changed = changed.set_column(changed.column_names.index(column), column, values)
+    return _with_changes(table, changed, day, calendar)
 
 
 def dated_sellers(world: World, calendar: Calendar) -> pa.Table:
     """Rows of the sellers file: all on the first day, later those who have moved within their state."""
     draws, places = world.draws, world.places
     table = world.seller_file()
-    keys = numbered(0, len(table))
-    parts = [calendar.dated(table, np.full(len(table), calendar.first))]
-    for day in range(calendar.first + 1, calendar.last + 1):
-        today = child_keys(keys, day)
-        rows = np.flatnonzero(draws.happens("seller moves", today, SELLER_MOVES))
-        place = pa.array(places.draw(draws.uniform("new place", today[rows]), world.seller_state[rows]))
-        part = table.take(pa.array(rows))
-        for column, values in (("seller_zip_code_prefix", places.prefix), ("seller_city", places.city)):
-            part = part.set_column(part.column_names.index(column), column, values.take(place))
-        parts.append(calendar.dated(part, np.full(len(rows), day)))
-        table = _replaced(table, rows, part)
-    return pa.concat_tables(parts)
+    row, day = _changes(world, "seller moves", numbered(0, len(table)), SELLER_MOVES, calendar)
+    key = child_keys(row.astype(np.uint64), day)
+    place = pa.array(places.draw(draws.uniform("new place", key), world.seller_state[row]))
+    changed = table.take(pa.array(row))
+    for column, values in (("seller_zip_code_prefix", places.prefix), ("seller_city", places.city)):
+        changed = changed.set_column(changed.column_names.index(column), column, values.take(place))
+    return _with_changes(table, changed, day, calendar)
 
 
-def _replaced(table: pa.Table, rows: Ints, part: pa.Table) -> pa.Table:
-    place = np.arange(len(table))
-    place[rows] = len(table) + np.arange(len(rows))
-    return pa.concat_tables([table, part]).take(pa.array(place)).combine_chunks()
+def _changes(world: World, purpose: str, keys: Keys, share: float, calendar: Calendar) -> tuple[Ints, Ints]:
+    """Which of the things change on which day after the first: positions and days, by position and day."""
+    days = range(calendar.first + 1, calendar.last + 1)
+    rows = [np.flatnonzero(world.draws.happens(purpose, child_keys(keys, day), share)) for day in days]
+    day = np.repeat(np.array(days, dtype=np.int64), [len(part) for part in rows])
+    row = np.concatenate([np.empty(0, dtype=np.int64), *rows])
+    order = np.lexsort((day, row))
+    return row[order], day[order]
+
+
+def _latest(new: npt.NDArray[np.bool_], row: Ints) -> Ints:
+    """For each change the last one, up to itself, that is new and of the same row; -1 if there is none."""
+    latest = np.maximum.accumulate(np.where(new, np.arange(len(row)), -1))
+    return np.where(latest >= np.searchsorted(row, row), latest, -1)
+
+
+def _with_changes(table: pa.Table, changed: pa.Table, day: Ints, calendar: Calendar) -> pa.Table:
+    all_at_first = calendar.dated(table, np.full(len(table), calendar.first))
+    return pa.concat_tables([all_at_first, calendar.dated(changed, day)])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import shutil
-import tempfile
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,16 +20,17 @@ import numpy as np
 import pyarrow as pa
 
 from data_generation.archive import orders_slice, read_archive
-from data_generation.clickstream import Knowledge, browse_sessions_per_order, clickstream
+from data_generation.clickstream import BROWSE, FURTHER_VIEWS, Knowledge, browse_sessions_per_order, clickstream
 from data_generation.contacts import contacts
 from data_generation.dirt import soil
 from data_generation.draws import Draws, Floats
 from data_generation.drops import Calendar, dated_orders, dated_products, dated_sellers, days_of
-from data_generation.files import FORMATS, Writer, encode, open_writer
+from data_generation.files import FORMATS, WORKPLACE, Files, encode, put_in_place, workplace
 from data_generation.orders import Orders
 from data_generation.parameters import Parameters
 from data_generation.places import points
 from data_generation.shop import block
+from data_generation.tastes import people_truth, tastes_of
 from data_generation.world import DAY, PEOPLE, World
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from lakehouse.landing import BEHAVIOUR, OLIST
@@ -42,10 +43,19 @@ ORDER_TABLES = ("customers", "orders", "order_items", "order_payments", "order_r
 DAILY = (*ORDER_TABLES, "products", "sellers", EVENTS, CONTACTS)
 """What is delivered day by day; the other files come once, with the first drop."""
 PEOPLE_A_PART, ORDERS_A_PART, PRODUCTS_A_PART, PREFIXES_A_PART = 10_000, 10_000, 20_000, 2_000
+EVENTS_A_PART = 50_000
+"""Parts are smaller where people and orders come with many events."""
+MOST_EVENTS_PER_ORDER = 10_000
+"""An order and its events are made at once, in memory."""
+LARGEST_SCALE = 1_000
+"""What is known of all products is kept in memory, 8 MB for 1 of scale."""
 ORDERS_PER_PERSON = 99_316 / PEOPLE
 TRUTH = "truth"
 FAULTS = "faults_in_"
 MANIFEST = f"{TRUTH}/manifest.json"
+TRUTHS = ("people", "products", "seasons", "sessions", *(f"{FAULTS}{table}" for table in FILES))
+OURS = re.compile(rf"(\d{{4}}-\d\d-\d\d/)?({'|'.join(FILES.values())})\.(csv|parquet)|{TRUTH}/\w+\.parquet")
+"""Every path that a manifest may list."""
 
 Progress = Callable[[int, int, int], None]
 """Called with the parts that are done, all parts, and the rows written so far."""
@@ -61,9 +71,10 @@ class Request:
         path: the real shop, a folder or a zip; for ``olist`` alone.
         scale: 1 for about 100,000 orders; for ``synthetic`` alone.
         seed: another one gives another shop, and other behaviour.
-        events: how many, about; None for five an order.
+        events: how many, about; None for five an order. See :func:`_rates` for what a cutoff does to it.
         dirt: share of rows that are damaged, 0 to 1.
         tracking_coverage: share of orders whose buying session was tracked.
+        abandonment: share of carts that are left behind, below 1.
         days: drops day by day, the first with everything before; 0 for one delivery. For ``synthetic`` alone.
         start: day of the first drop.
         knowledge_cutoff: nothing before this day follows from orders of this day or later; for ``olist`` alone.
@@ -81,6 +92,7 @@ class Request:
     events: int | None = None
     dirt: float = 0.0
     tracking_coverage: float = Parameters.tracking_coverage
+    abandonment: float = Parameters.abandonment
     days: int = 0
     start: date | None = None
     knowledge_cutoff: date | None = None
@@ -115,21 +127,24 @@ def generate(request: Request, progress: Progress = lambda *_: None) -> Report:
     The same request gives the same bytes, whatever the number of workers.
 
     Raises:
-        LakehouseError: the request makes no sense, the folder holds other files, or the disk is full.
+        LakehouseError: the request makes no sense, the folder holds other files or cannot be written, or the disk or
+            the memory is full.
     """
     _check(request)
-    parameters = Parameters(events_per_order=_events_per_order(request), tracking_coverage=request.tracking_coverage)
     with disk_errors_explained(request.out, "point --out at another"):
-        _check_folder(request)
-        shop = _Archive(request, parameters) if request.source == "olist" else _Synthetic(request, parameters)
-        request.out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{request.out.name}.", dir=request.out.parent))
+        before = _check_folder(request)
         try:
-            report = _write(shop.parts(), shop.empties(), made, request, progress)
-            _manifest(made, request, report)
-            _put_in_place(made, request.out)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+            shop = _Archive(request) if request.source == "olist" else _Synthetic(request)
+            with workplace(request.out) as work:
+                made = work / "made"
+                made.mkdir()
+                report = _write(shop.parts(), shop.empties(), made, request, progress)
+                _manifest(made, request, report)
+                put_in_place(made, request.out, before, work / "before")
+        except MemoryError as error:
+            raise LakehouseError(
+                f"There is not enough memory for this request: {error}.", "Lower --scale, --events or --workers."
+            ) from error
     return report
 
 
@@ -146,12 +161,23 @@ def _check(request: Request) -> None:
     choices("format", request.file_format, FORMATS)
     for table in request.only:
         choices("file to make", table, tuple(FILES) if request.source == "synthetic" else (EVENTS, CONTACTS))
-    if not 0 < request.scale < float("inf"):
+    if not request.scale > 0:
         raise LakehouseError(
             f"--scale {request.scale:g} makes no shop.", "Give --scale a number above 0, 1 for 100,000 orders."
         )
+    if request.scale > LARGEST_SCALE:
+        raise LakehouseError(
+            f"--scale {request.scale:g} is more than can be made: its products do not fit into memory.",
+            f"Give --scale {LARGEST_SCALE} or less.",
+        )
     within("--dirt", request.dirt, 0, 1, "a share from 0 to 1")
     within("--tracking-coverage", request.tracking_coverage, 0, 1, "a share from 0 to 1")
+    if not 0 <= request.abandonment < 1:
+        raise LakehouseError(
+            f"--abandonment {request.abandonment:g} is not a share from 0 to below 1: every order is a cart that was "
+            "not left behind.",
+            "Give --abandonment a share from 0 to below 1.",
+        )
     within("--days", request.days, 0, 3_000, "a number of days from 0 to 3000")
     within("--workers", request.workers, 1, 256, "a number from 1 to 256")
     if request.events is not None and request.events < 1:
@@ -160,6 +186,11 @@ def _check(request: Request) -> None:
         raise LakehouseError("--days needs to know the day of the first drop.", "Give --start YYYY-MM-DD.")
     if request.start and not request.days:
         raise LakehouseError("--start is the day of the first drop, but no drops are asked for.", "Give --days too.")
+    if request.start and date.max - request.start < timedelta(request.days - 1):
+        raise LakehouseError(
+            f"{request.days} days from {request.start} on go beyond the last day of the calendar, {date.max}.",
+            "Give --start an earlier day.",
+        )
     if request.source == "olist":
         if request.path is None:
             raise LakehouseError(
@@ -179,34 +210,130 @@ def _check(request: Request) -> None:
         )
 
 
-def _events_per_order(request: Request) -> float:
-    if request.events is None or request.source == "olist":
-        return Parameters.events_per_order
-    return request.events / (PEOPLE * request.scale * ORDERS_PER_PERSON)
+def _rates(
+    parameters: Parameters, events: int | None, orders: float, known: int = 0
+) -> tuple[Parameters, Parameters]:
+    """The parameters for orders before the cutoff, and for all others, that give about so many events in all.
+
+    Until the cutoff an order comes with as many sessions of strangers as by default, whatever is asked for: a rate
+    that made room for the orders still to come would follow from them. The others share what remains.
+
+    Args:
+        parameters: all but the number of events.
+        events: how many are asked for; None for the default.
+        orders: how many there are in all.
+        known: how many of them lie before the cutoff.
+
+    Raises:
+        LakehouseError: so many events are too few, or too many, for so many orders.
+    """
+    usual, fewest = Parameters.events_per_order, _fewest_events(parameters)
+    before = usual + (fewest - _fewest_events(Parameters())) if events else usual
+    others = orders - known
+    after = (events - before * known) / others if events and others else before
+    if known:
+        after = min(after, MOST_EVENTS_PER_ORDER)
+    if after < fewest:
+        where = " after the cutoff" if known else ""
+        least = math.floor(before * known + fewest * others) + 1
+        raise LakehouseError(
+            f"{max(after, 0):.2f} events an order{where} are too few: what is tracked of buying sessions, visits and "
+            f"carts left behind alone is {fewest:.2f}.",
+            f"Give --events {least} or more, or lower --tracking-coverage or --abandonment.",
+        )
+    if after > MOST_EVENTS_PER_ORDER:
+        raise LakehouseError(
+            f"{after:,.0f} events an order are too many: {MOST_EVENTS_PER_ORDER:,} can be made.",
+            f"Give --events {math.floor(MOST_EVENTS_PER_ORDER * orders)} or less, or more orders.",
+        )
+    return replace(parameters, events_per_order=before), replace(parameters, events_per_order=after)
 
 
-def _check_folder(request: Request) -> None:
+def _fewest_events(parameters: Parameters) -> float:
+    """Events that an order comes with where strangers never look in."""
+    plenty = 1e9
+    strangers = browse_sessions_per_order(replace(parameters, events_per_order=plenty))
+    return plenty - strangers * (1 + FURTHER_VIEWS[BROWSE])
+
+
+def _check_folder(request: Request) -> list[str]:
+    """Make sure that what is asked for can be put into the folder.
+
+    Returns:
+        The files that were generated there before, as paths in the folder.
+
+    Raises:
+        LakehouseError: it is no folder, holds other files, or something in it is in the way.
+    """
     out = request.out
-    if out.exists() and not out.is_dir():
+    if os.path.lexists(out) and not os.path.exists(out):
+        raise LakehouseError(f"{out} is a link to something that is not there.", "Give --out a folder.")
+    if os.path.exists(out) and not os.path.isdir(out):
         raise LakehouseError(f"{out} is a file, not a folder.", "Give --out a folder.")
-    there = sorted(entry.name for entry in out.iterdir()) if out.exists() else []
-    if there and not request.overwrite:
+    there = sorted(entry.name for entry in out.iterdir() if entry.name != WORKPLACE) if os.path.isdir(out) else []
+    if not there:
+        return []
+    if not request.overwrite:
         shown = ", ".join(there[:3]) + (" and more" if len(there) > 3 else "")
         raise LakehouseError(
             f"{out} is not empty: it holds {shown}.",
             "Give --out another folder, or --overwrite to replace what was generated there before.",
         )
+    before = _generated_before(out)
+    paths = [*_targets(request), *before]
+    for folder in sorted({out / TRUTH, *((out / path).parent for path in paths)} - {out}):
+        if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+            raise LakehouseError(
+                f"{folder} is in the way: a folder has to be there.", "Move it away, or give --out another folder."
+            )
+    for path in paths:
+        if (out / path).is_dir() and not (out / path).is_symlink():
+            raise LakehouseError(
+                f"{out / path} is a folder, and a file has to be there.",
+                "Move it away, or give --out another folder.",
+            )
+    return before
+
+
+def _targets(request: Request) -> Iterator[str]:
+    """Every file that may be written, as a path in the folder."""
+    yield from (MANIFEST, *(f"{TRUTH}/{name}.parquet" for name in TRUTHS))
+    tables = request.only or (FILES if request.source == "synthetic" else (EVENTS, CONTACTS))
+    calendar = _calendar(request)
+    for folder in [f"{day}/" for day in calendar.dates()] if calendar else [""]:
+        yield from (f"{folder}{FILES[table]}.{request.file_format}" for table in tables)
+
+
+def _generated_before(out: Path) -> list[str]:
+    manifest = out / MANIFEST
+    if not os.path.lexists(manifest):
+        return []
+    try:
+        listed = list(json.loads(manifest.read_text())["rows"].keys())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise LakehouseError(
+            f"{manifest} does not say what was generated in {out} before.",
+            "Move it away together with the files it belongs to, or give --out another folder.",
+        ) from error
+    foreign = [path for path in listed if not OURS.fullmatch(path)]
+    if foreign:
+        raise LakehouseError(
+            f"{manifest} lists {foreign[0]!r}, which was never generated.",
+            "Mend it or move it away together with the files it belongs to, or give --out another folder.",
+        )
+    return [*listed, MANIFEST]
 
 
 class _Synthetic:
     """A made-up shop in parts."""
 
-    def __init__(self, request: Request, parameters: Parameters) -> None:
-        browse_sessions_per_order(parameters)
+    def __init__(self, request: Request) -> None:
+        orders = max(1.0, PEOPLE * request.scale) * ORDERS_PER_PERSON
+        _, parameters = _rates(_parameters(request), request.events, orders)
         self._request = request
         self._world = World(request.seed, request.scale, parameters)
         self._knowledge = Knowledge(self._world.catalog, self._world.catalog, 0, int(self._world.days[-1] + 1) * DAY)
-        self._calendar = Calendar.of(request.start, request.days) if request.start else None
+        self._calendar = _calendar(request)
         if self._calendar and self._calendar.first < self._world.days[0]:
             opens = np.datetime64(int(self._world.days[0]), "D")
             raise LakehouseError(
@@ -217,19 +344,21 @@ class _Synthetic:
     def parts(self) -> list[Part]:
         """What can be made side by side, in the order in which it is written."""
         world = self._world
+        people = _part_size(PEOPLE_A_PART, world.parameters.events_per_order * ORDERS_PER_PERSON)
         return [
             self._truth,
             self._sellers,
-            *(partial(self._geolocation, *part) for part in _slices(len(world.places.prefix), PREFIXES_A_PART)),
-            *(partial(self._products, *part) for part in _slices(world.products, PRODUCTS_A_PART)),
-            *(partial(self._people, *part) for part in _slices(world.people, PEOPLE_A_PART)),
+            *(partial(self._geolocation, *part) for part in _slices(0, len(world.places.prefix), PREFIXES_A_PART)),
+            *(partial(self._products, *part) for part in _slices(0, world.products, PRODUCTS_A_PART)),
+            *(partial(self._people, *part) for part in _slices(0, world.people, people)),
         ]
 
     def empties(self) -> list[str]:
         """Files that are there even if no row is."""
         if not self._calendar:
             return []
-        return [f"{day}/{table}" for day in self._calendar.dates() for table in DAILY if self._wanted(table)]
+        files = [f"{FILES[table]}.{self._request.file_format}" for table in DAILY if self._wanted(table)]
+        return [f"{day}/{file}" for day in self._calendar.dates() for file in files]
 
     def _wanted(self, table: str) -> bool:
         return not self._request.only or table in self._request.only
@@ -290,47 +419,71 @@ class _Synthetic:
 class _Archive:
     """The clickstream of a real shop in parts."""
 
-    def __init__(self, request: Request, parameters: Parameters) -> None:
+    def __init__(self, request: Request) -> None:
         assert request.path is not None
         self._request = request
         self._draws = Draws(request.seed)
-        shop = read_archive(request.path, self._draws, parameters.repeat_strength, request.knowledge_cutoff)
-        if request.events is not None:
-            parameters = Parameters(request.events / shop.known_orders, request.tracking_coverage)
-        browse_sessions_per_order(parameters)
-        self._shop, self._parameters = shop, parameters
-        self._people = pa.array(np.unique(np.asarray(shop.orders.customer_unique_id)))
+        parameters = _parameters(request)
+        self._shop = read_archive(request.path, self._draws, parameters.repeat_strength, request.knowledge_cutoff)
+        self._orders = len(self._shop.orders.key)
+        self._known = self._shop.known_orders if request.knowledge_cutoff else 0
+        self._before, self._after = _rates(parameters, request.events, self._orders, self._known)
+        ids, self._first_order = np.unique(np.asarray(self._shop.orders.customer_unique_id), return_index=True)
+        self._people = pa.array(ids)
 
     def parts(self) -> list[Part]:
         """As of a made-up shop."""
-        orders, people = len(self._shop.orders.key), len(self._people)
         return [
-            *(partial(self._events, *part) for part in _slices(orders, ORDERS_A_PART)),
-            *(partial(self._contacts, *part) for part in _slices(people, PEOPLE_A_PART)),
+            self._products,
+            *self._orders_from_to(self._before, 0, self._known),
+            *self._orders_from_to(self._after, self._known, self._orders),
+            *(partial(self._people_and_contacts, *part) for part in _slices(0, len(self._people), PEOPLE_A_PART)),
         ]
+
+    def _orders_from_to(self, parameters: Parameters, first: int, last: int) -> Iterator[Part]:
+        size = _part_size(ORDERS_A_PART, parameters.events_per_order)
+        return (partial(self._events, parameters, *part) for part in _slices(first, last, size))
 
     def empties(self) -> list[str]:
         """As of a made-up shop."""
         return []
 
-    def _events(self, first: int, last: int) -> list[_Piece]:
+    def _products(self) -> list[_Piece]:
+        return [_truth("products", self._shop.products)]
+
+    def _events(self, parameters: Parameters, first: int, last: int) -> list[_Piece]:
         if self._request.only and EVENTS not in self._request.only:
             return []
         shop = self._shop
         orders: Orders = orders_slice(shop.orders, first, last)
         propensity: Floats = shop.propensity[first:last]
-        events, sessions = clickstream(orders, shop.knowledge, self._draws, self._parameters, propensity)
+        events, sessions = clickstream(orders, shop.knowledge, self._draws, parameters, propensity)
         return [_truth("sessions", sessions), *_pieces(EVENTS, events, self._draws, self._request)]
 
-    def _contacts(self, first: int, last: int) -> list[_Piece]:
-        if self._request.only and CONTACTS not in self._request.only:
-            return []
-        table = contacts(self._draws, self._people.slice(first, last - first))
-        return _pieces(CONTACTS, table, self._draws, self._request)
+    def _people_and_contacts(self, first: int, last: int) -> list[_Piece]:
+        shop, people, order = self._shop, self._people.slice(first, last - first), self._first_order[first:last]
+        weights, strength = shop.knowledge.known.category_weights, self._after.taste_strength
+        tastes = tastes_of(self._draws, shop.orders.person[order], weights, strength)
+        pieces = [_truth("people", people_truth(people, shop.propensity[order], tastes, shop.categories))]
+        if not self._request.only or CONTACTS in self._request.only:
+            pieces += _pieces(CONTACTS, contacts(self._draws, people), self._draws, self._request)
+        return pieces
 
 
-def _slices(count: int, size: int) -> Iterator[tuple[int, int]]:
-    return ((first, min(first + size, count)) for first in range(0, count, size))
+def _parameters(request: Request) -> Parameters:
+    return Parameters(tracking_coverage=request.tracking_coverage, abandonment=request.abandonment)
+
+
+def _calendar(request: Request) -> Calendar | None:
+    return Calendar.of(request.start, request.days) if request.start else None
+
+
+def _part_size(most: int, events_each: float) -> int:
+    return max(1, min(most, int(EVENTS_A_PART / events_each)))
+
+
+def _slices(first: int, last: int, size: int) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + size, last)) for start in range(first, last, size))
 
 
 def _truth(name: str, table: pa.Table) -> _Piece:
@@ -339,15 +492,18 @@ def _truth(name: str, table: pa.Table) -> _Piece:
 
 def _pieces(name: str, table: pa.Table, draws: Draws, request: Request) -> list[_Piece]:
     """The rows of a table, damaged if asked for, as parts of the files they go to."""
-    table, faults = soil(name, table, draws, request.dirt, encodings=request.file_format == "csv")
+    calendar = _calendar(request)
+    last_day = calendar.last if calendar else None
+    table, faults = soil(name, table, draws, request.dirt, request.file_format == "csv", last_day)
     pieces = [_truth(f"{FAULTS}{name}", faults)] if request.dirt else []
-    if "_day" not in table.column_names:
+    if calendar is None:
         return [*pieces, _piece("", name, table, request)]
     day = table["_day"].to_numpy()
     table = table.drop_columns("_day")
     order = np.argsort(day, kind="stable")
-    days, starts = np.unique(day[order], return_index=True)
-    for number, bounds in zip(days, np.split(order, starts[1:]) if len(order) else (), strict=True):
+    # The first drop even without a row: so the columns are known.
+    days = np.union1d(day, [calendar.first])
+    for number, bounds in zip(days, np.split(order, np.searchsorted(day[order], days[1:])), strict=True):
         folder = f"{np.datetime64(int(number), 'D')}/"
         pieces.append(_piece(folder, name, table.take(pa.array(bounds)), request))
     return pieces
@@ -359,37 +515,28 @@ def _piece(folder: str, name: str, table: pa.Table, request: Request) -> _Piece:
 
 
 def _write(parts: list[Part], empties: list[str], folder: Path, request: Request, progress: Progress) -> Report:
-    writers: dict[str, Writer] = {}
+    files = Files(folder)
     schemas: dict[str, pa.Schema] = {}
     rows: dict[str, int] = {}
     faults: dict[str, int] = {}
-
-    def writer(path: str, schema: pa.Schema) -> Writer:
-        if path not in writers:
-            (folder / path).parent.mkdir(exist_ok=True)
-            writers[path] = open_writer(folder / path, schema, Path(path).suffix[1:])
-        return writers[path]
-
     try:
         for done, pieces in enumerate(_made(parts, request.workers), start=1):
             for piece in pieces:
-                writer(piece.path, piece.schema).write(piece.part)
+                files.append(piece.path, piece.schema, piece.part)
                 schemas[Path(piece.path).stem] = piece.schema
                 rows[piece.path] = rows.get(piece.path, 0) + piece.rows
                 if piece.path.startswith(f"{TRUTH}/{FAULTS}"):
                     for kind in pa.table(piece.part)["kind"].to_pylist():
                         faults[kind] = faults.get(kind, 0) + 1
             progress(done, len(parts), sum(rows.values()))
+        nothing = {stem: encode(schema.empty_table(), request.file_format) for stem, schema in schemas.items()}
         for path in empties:
-            day, table = path.split("/")
-            path = f"{day}/{FILES[table]}.{request.file_format}"
-            writer(path, schemas[FILES[table]])
+            stem = Path(path).stem
+            files.append(path, schemas[stem], nothing[stem])
             rows.setdefault(path, 0)
-        for open_file in writers.values():
-            open_file.close()
+        files.close()
     except BaseException:
-        for open_file in writers.values():
-            open_file.abandon()
+        files.abandon()
         raise
     return Report(dict(sorted(rows.items())), dict(sorted(faults.items())))
 
@@ -417,17 +564,3 @@ def _manifest(folder: Path, request: Request, report: Report) -> None:
     text = json.dumps({"request": asked, "rows": report.rows, "faults": report.faults}, indent=2)
     (folder / TRUTH).mkdir(exist_ok=True)
     (folder / MANIFEST).write_text(text + "\n")
-
-
-def _put_in_place(made: Path, out: Path) -> None:
-    """Move what was made into the folder, in the place of what was generated there before; other files stay."""
-    out.mkdir(exist_ok=True)
-    if (out / MANIFEST).exists():
-        for path in json.loads((out / MANIFEST).read_text())["rows"]:
-            (out / path).unlink(missing_ok=True)
-    for source in sorted(made.rglob("*")):
-        target = out / source.relative_to(made)
-        if source.is_dir():
-            target.mkdir(exist_ok=True)
-        else:
-            source.replace(target)

@@ -16,7 +16,7 @@ from data_generation.payments import payment_file
 from data_generation.people import People, Purchases, people, purchases
 from data_generation.profile import from_quantiles
 from data_generation.reviews import review_file
-from data_generation.tastes import FAVOURITES, STYLES
+from data_generation.tastes import people_truth
 from data_generation.world import World
 
 SHARED_REVIEW = 3_600
@@ -79,7 +79,7 @@ def block(world: World, first: int, last: int) -> Block:
                 world, bought, order_ids, state, (items > 1).astype(np.int64), _same_review(bought)
             ),
         },
-        _truth(who),
+        people_truth(who.customer_unique_id, who.propensity, who.tastes, world.category_names),
         who.first_day,
     )
 
@@ -137,16 +137,3 @@ def _same_review(bought: Purchases) -> Ints:
     same = np.arange(len(order))
     same[order[1:][soon]] = order[:-1][soon]
     return same
-
-
-def _truth(who: People) -> pa.Table:
-    tastes = who.tastes
-    return pa.table(
-        {
-            "customer_unique_id": who.customer_unique_id,
-            "repeat_propensity": who.propensity,
-            "price_level": tastes.price_level,
-            **{f"favourite_{rank + 1}": tastes.favourites[:, rank] for rank in range(FAVOURITES)},
-            **{f"style_{number}": tastes.styles[:, number] for number in range(STYLES)},
-        }
-    )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_generation.draws import Draws, Floats, Ints, Keys, child_keys, pick
 
@@ -158,6 +159,35 @@ def pick_groups(
         own, tastes.price_level[people], pick(draws.uniform(f"{purpose}: price level", keys), np.ones(PRICE_LEVELS))
     )
     return tastes.favourites[people, rank], style, level
+
+
+def people_truth(
+    customer_unique_id: pa.StringArray, repeat_propensity: Floats, tastes: Tastes, categories: pa.StringArray
+) -> pa.Table:
+    """What was planted in people, a row a person, for made-up people and for those of a real archive alike.
+
+    Args:
+        customer_unique_id: shape (n,).
+        repeat_propensity: to order again, relative to a mean of 1, shape (n,).
+        tastes: of the same people, shape (n,).
+        categories: names in the order of the catalog's category numbers, as the products file has them; the nameless
+            category as null or as an empty text.
+
+    Returns:
+        ``customer_unique_id``, ``repeat_propensity``, ``price_level``, ``favourite_1`` and on (names, best first;
+        null for the nameless category, as in the products file), ``style_0`` and on (shares that sum to 1).
+    """
+    names = pc.if_else(pc.equal(categories, ""), None, categories)
+    favourites = [names.take(pa.array(column)) for column in tastes.favourites.T]
+    return pa.table(
+        {
+            "customer_unique_id": customer_unique_id,
+            "repeat_propensity": repeat_propensity,
+            "price_level": tastes.price_level,
+            **{f"favourite_{rank}": favourite for rank, favourite in enumerate(favourites, start=1)},
+            **{f"style_{number}": tastes.styles[:, number] for number in range(STYLES)},
+        }
+    )
 
 
 def _group(category: Ints, style: Ints, price_level: Ints) -> Ints:

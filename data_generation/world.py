@@ -39,7 +39,6 @@ class World:
 
     def __init__(self, seed: int, scale: float, parameters: Parameters) -> None:
         self.draws = Draws(seed)
-        self.scale = scale
         self.parameters = parameters
         self.profile: dict[str, Any] = load()
         self.people = max(1, round(PEOPLE * scale))
@@ -106,6 +105,11 @@ class World:
     def reached(self) -> Floats:
         """The running sum of demand over the days, shape (d + 1,)."""
         return np.concatenate([[0.0], np.cumsum(self.seasons["demand"].to_numpy())])
+
+    @cached_property
+    def category_names(self) -> pa.StringArray:
+        """In Portuguese, as in the products file, shape (c,); null for the category without a name."""
+        return pa.array([category["name"] or None for category in self.categories], pa.string())
 
     @cached_property
     def category_sales(self) -> Floats:
@@ -239,8 +243,8 @@ class World:
         """Rows of the products file."""
         keys = self._product_keys[first:last]
         category = self.product_category[first:last]
-        names = pa.array([each["name"] or None for each in self.categories])
-        described = pa.array([bool(each["name"]) for each in self.categories]).take(pa.array(category))
+        names = self.category_names.take(pa.array(category))
+        described = names.is_valid()
         measured = pa.array(~self.draws.happens("never measured", keys, 6e-5))
         traits = {trait: values[first:last] for trait, values in self.product_traits.items()}
 
@@ -251,7 +255,7 @@ class World:
         return pa.table(
             {
                 "product_id": self.product_ids.slice(first, last - first),
-                "product_category_name": names.take(pa.array(category)),
+                "product_category_name": names,
                 "product_name_lenght": whole("name_length", described),
                 "product_description_lenght": whole("description_length", described),
                 "product_photos_qty": whole("photos_qty", described),

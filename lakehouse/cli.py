@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,8 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-STOPPED = 130
-"""The exit code of a process that Ctrl-C has ended."""
+TERMINATED = 128 + signal.SIGTERM
+"""The exit code of a process that was asked to end, as a scheduler or a container asks it."""
 
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
 PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
@@ -63,11 +64,20 @@ def generate(
     path: Annotated[Path | None, typer.Option(help="The real shop, a folder or a zip; for --source olist.")] = None,
     scale: Annotated[float, typer.Option(help="Size of the shop; 1 for about 100,000 orders.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Another seed gives another shop.")] = 42,
-    events: Annotated[int | None, typer.Option(help="About how many events; five an order by default.")] = None,
+    events: Annotated[
+        int | None,
+        typer.Option(
+            help="About how many events in all; five an order by default. With --knowledge-cutoff, orders before it "
+            "come with five each whatever the number, and those after it share the rest."
+        ),
+    ] = None,
     dirt: Annotated[float, typer.Option(help="Share of rows that are damaged, 0 to 1.")] = 0.0,
     tracking_coverage: Annotated[
         float, typer.Option(help="Share of orders whose buying session was tracked.")
     ] = generation.Request.tracking_coverage,
+    abandonment: Annotated[
+        float, typer.Option(help="Share of carts that are left behind, from 0 to below 1.")
+    ] = generation.Request.abandonment,
     days: Annotated[int, typer.Option(help="Drops day by day, the first with all that was before.")] = 0,
     start: Annotated[datetime | None, typer.Option(help="Day of the first drop.", formats=["%Y-%m-%d"])] = None,
     knowledge_cutoff: Annotated[
@@ -92,24 +102,26 @@ def generate(
     Example: lakehouse generate --source olist --path archive.zip --out data/landing/behaviour
     """
     request = generation.Request(
-        out_folder,
-        source,
-        path,
-        scale,
-        seed,
-        events,
-        dirt,
-        tracking_coverage,
-        days,
-        _day(start),
-        _day(knowledge_cutoff),
-        file_format,
-        tuple(only or ()),
-        overwrite,
-        workers or os.cpu_count() or 1,
+        out=out_folder,
+        source=source,
+        path=path,
+        scale=scale,
+        seed=seed,
+        events=events,
+        dirt=dirt,
+        tracking_coverage=tracking_coverage,
+        abandonment=abandonment,
+        days=days,
+        start=_day(start),
+        knowledge_cutoff=_day(knowledge_cutoff),
+        file_format=file_format,
+        only=tuple(only or ()),
+        overwrite=overwrite,
+        workers=workers or os.cpu_count() or 1,
     )
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    with _cleaned_up_on_sigterm(), _said_if_stopped(f"{out_folder} is as it was."), bar:
         task = bar.add_task("generating", total=None)
 
         def update(done: int, parts: int, rows: int) -> None:
@@ -128,6 +140,7 @@ def generate(
         f"The files are in {out_folder}{drops}; what is true of them is in {out_folder / generation.TRUTH}.",
         soft_wrap=True,
         highlight=False,
+        markup=False,
     )
 
 
@@ -193,10 +206,34 @@ def run(
 
 
 @contextmanager
+def _said_if_stopped(what_is_true: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        err.print(f"Stopped. {what_is_true}", soft_wrap=True, highlight=False, markup=False)
+        raise
+
+
+@contextmanager
+def _cleaned_up_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, not the process as it stands."""
+
+    def leave(*_: object) -> None:
+        sys.exit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _progress() -> Iterator[pipeline.Progress]:
     """One line that says what is being worked on; it is gone when the work is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    with _said_if_stopped("The tables are as they were before the step that was under way."), bar:
         task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:
@@ -210,7 +247,7 @@ def _print_files(report: StepReport) -> None:
     for file in report.files:
         remark = "there already" if file.already_there else ""
         if file.extra_columns:
-            remark = f"with new columns: {', '.join(file.extra_columns)}"
+            remark = escape(f"with new columns: {', '.join(file.extra_columns)}")
         table.add_row(str(file.table), f"{file.rows:,}", f"{file.rejected:,}", remark)
     out.print(table)
     rejected = sum(file.rejected for file in report.files)
@@ -233,7 +270,7 @@ def _print_summary(reports: list[StepReport]) -> None:
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
-    out.print(f"The tables are Delta folders in {warehouse}", soft_wrap=True, highlight=False)
+    out.print(f"The tables are Delta folders in {warehouse}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -247,10 +284,6 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one clear message and a non-zero exit code."""
     try:
         app()
-    except SystemExit as stop:
-        if stop.code == STOPPED:
-            err.print("Stopped. The tables are as they were before the step that was under way.")
-        raise
     except LakehouseError as error:
         err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
         if error.mend:

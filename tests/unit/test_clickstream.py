@@ -189,6 +189,33 @@ def test_strangers_are_nobody_and_cookies_are_of_a_person_on_a_device() -> None:
     assert known.groupby("visitor_id")["device"].nunique().max() == 1
 
 
+@pytest.mark.parametrize(("kind", "share"), [("research", 0.5), ("abandoned", 0.55), ("visit", 0.5)])
+def test_people_are_signed_in_as_often_as_is_said(kind: str, share: float) -> None:
+    """Within four standard errors or so."""
+    signed_in = events().groupby("session_id")["customer_unique_id"].first().notna()
+    assert signed_in[sessions()["kind"] == kind].mean() == pytest.approx(share, abs=0.035)
+
+
+def test_strangers_come_back_and_like_the_same_again() -> None:
+    views = events()[(kind_of_events() == "browse") & events()["product_id"].notna()]
+    made = sessions().assign(visitor=events().groupby("session_id")["visitor_id"].first())
+    strangers = made[made["kind"] == "browse"]
+    # Who comes back on another device is another visitor.
+    again = 1 - strangers["visitor"].nunique() / len(strangers)
+    assert 0.2 < again < 0.3
+    assert made[made["kind"] == "bot"]["visitor"].is_unique
+    started = pd.to_datetime(strangers["started_at"])
+    apart = started.groupby(strangers["visitor"]).agg(np.ptp)[strangers["visitor"].value_counts() > 1]
+    assert pd.Timedelta(days=3) < apart.median() < pd.Timedelta(days=20)
+    category = dict(zip(the_world().product_ids.to_pylist(), the_world().product_category, strict=True))
+    first = views.drop_duplicates("session_id").assign(category=views["product_id"].map(category))
+    pairs = first.merge(first, on="visitor_id")
+    pairs = pairs[pairs["session_id_x"] < pairs["session_id_y"]]
+    shuffled = np.random.default_rng(0).permutation(pairs["category_y"])
+    assert len(pairs) > 500
+    assert (pairs["category_x"] == pairs["category_y"]).mean() > 3 * (pairs["category_x"] == shuffled).mean()
+
+
 def test_bots_look_at_much_in_little_time() -> None:
     bots = events()[kind_of_events() == "bot"]
     views = bots[bots["event_type"] == "product_view"].groupby("session_id").size()

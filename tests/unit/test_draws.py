@@ -15,8 +15,8 @@ MANY = numbered(0, 50_000)
 KEYS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=50)
 
 
-@given(KEYS, st.randoms())
-def test_a_draw_belongs_to_its_key_and_not_to_its_place(keys: list[int], random: object) -> None:
+@given(KEYS)
+def test_a_draw_belongs_to_its_key_and_not_to_its_place(keys: list[int]) -> None:
     draws, array = Draws(1), np.array(keys, dtype=np.uint64)
     order = np.argsort(draws.words("shuffle", array))
     for name in ("uniform", "normal", "words"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from functools import cache
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from data_generation.drops import Calendar, dated_orders, dated_products, dated_sellers
+from data_generation.drops import SELLER_MOVES, Calendar, dated_orders, dated_products, dated_sellers
 from data_generation.parameters import Parameters
 from data_generation.shop import block
 from data_generation.world import World
@@ -119,9 +120,44 @@ def test_products_really_change_and_stay_changed() -> None:
     assert differs[same].mean() > 0.95
     category = versions["product_category_name"].fillna("")
     assert 0 < (category != category.shift())[same].mean() < 0.3
+    # What a change does not touch stays as the change before left it.
+    moved = (category != category.shift()) & same
+    for column in ("product_description_lenght", "product_photos_qty"):
+        told_now, told_before = versions[column].fillna(""), versions[column].shift().fillna("")
+        assert (told_now == told_before)[moved].all(), column
+    redescribed = same & ~moved
+    assert (category == category.shift())[redescribed].all()
     # What changed once stays so until it changes again.
     weight = versions["product_weight_g"].fillna("")
     assert not (weight != weight.shift())[same].any()
+
+
+def test_changes_are_what_the_days_before_left() -> None:
+    """Day by day, as a reader of the drops keeps the shop's products: the same as all at once."""
+    world = the_world()
+    short = Calendar.of(START, 10)
+    longer, shorter = (dated_products(world, 0, 300, calendar).to_pandas() for calendar in (CALENDAR, short))
+    pd.testing.assert_frame_equal(by_day(longer[longer["_day"] <= short.last]), by_day(shorter), check_dtype=False)
+    assert longer.duplicated("product_id", keep=False).any()
+
+
+def by_day(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values(["_day", "product_id"]).reset_index(drop=True)
+
+
+def test_a_calendar_of_years_is_dated_in_seconds() -> None:
+    years = Calendar.of(date(2017, 1, 1), 3_000)
+    started = time.monotonic()
+    table = dated_products(the_world(), 0, 300, years)
+    assert len(table) == pytest.approx(300 * (1 + 0.002 * 3_000), rel=0.1)
+    assert len(dated_sellers(the_world(), years)) > the_world().sellers
+    assert time.monotonic() - started < 2
+
+
+def test_so_many_sellers_move_a_day() -> None:
+    days = LONG.last - LONG.first
+    moves = len(dated_sellers(the_world(), LONG)) - the_world().sellers
+    assert moves / days / the_world().sellers == pytest.approx(SELLER_MOVES, rel=0.2)
 
 
 def test_sellers_move_within_their_state() -> None:

@@ -174,6 +174,8 @@ def test_people_buy_what_they_like() -> None:
     buyer = person[orders.line_order]
     liked = people[[f"style_{number}" for number in range(8)]].to_numpy().argmax(axis=1)
     assert (catalog.style[orders.line_product] == liked[buyer]).mean() > 0.45
+    bought = np.array(the_world().category_names.to_pylist())[the_world().product_category[orders.line_product]]
+    assert (bought == people["favourite_1"].to_numpy()[buyer]).mean() > 0.6
     level = people["price_level"].to_numpy()
     assert (catalog.price_level[orders.line_product] == level[buyer]).mean() > 0.6
 

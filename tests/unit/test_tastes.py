@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_generation.draws import Draws, numbered
-from data_generation.tastes import PRICE_LEVELS, STYLES, Catalog, pick_groups, price_levels, tastes_of
+from data_generation.tastes import PRICE_LEVELS, STYLES, Catalog, people_truth, pick_groups, price_levels, tastes_of
 
 DRAWS = Draws(11)
 
@@ -71,7 +71,7 @@ def test_the_first_style_is_picked_as_often_as_the_strength_says(strength: float
     people = numbered(0, 20_000)
     tastes = tastes_of(DRAWS, people, np.ones(3), strength)
     _, style, level = pick_groups(DRAWS, "p", people, tastes, np.arange(len(people)), strength)
-    assert (style == tastes.styles.argmax(axis=1)).mean() == pytest.approx(share, abs=0.02) or strength == 0
+    assert (style == tastes.styles.argmax(axis=1)).mean() == pytest.approx(share, abs=0.02)
     own = strength + (1 - strength) / PRICE_LEVELS
     assert (level == tastes.price_level).mean() == pytest.approx(own, abs=0.02)
 
@@ -91,3 +91,16 @@ def test_price_levels_sell_a_third_of_each_category() -> None:
 def test_products_that_nobody_buys_have_a_level_too() -> None:
     level = price_levels(np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.0, 1.0]))
     assert set(level) <= {0, 1, 2}
+
+
+@pytest.mark.parametrize("nameless", [None, ""])
+def test_the_truth_names_favourites_as_the_products_file_does(nameless: str | None) -> None:
+    people, names = numbered(0, 500), ["moveis", "livros", nameless]
+    tastes = tastes_of(DRAWS, people, np.ones(3), 0.75)
+    truth = people_truth(DRAWS.ids("p", people), np.ones(500), tastes, pa.array(names, pa.string()))
+    for rank in range(3):
+        expected = [names[category] or None for category in tastes.favourites[:, rank]]
+        assert truth[f"favourite_{rank + 1}"].to_pylist() == expected
+    assert set(truth["favourite_1"].to_pylist()) == {"moveis", "livros", None}
+    assert len({truth.column_names.index(f"style_{number}") for number in range(STYLES)}) == STYLES
+    assert truth["price_level"].to_pylist() == tastes.price_level.tolist()
