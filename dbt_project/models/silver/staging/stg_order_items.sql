@@ -39,9 +39,9 @@ judged as (
             'price_negative': "typed.price < 0",
             'freight_unreadable': "typed.freight_value is null",
             'freight_negative': "typed.freight_value < 0",
-            'order_unknown': "orders.order_id is null",
             'product_unknown': "products.product_id is null",
-            'seller_unknown': "sellers.seller_id is null"
+            'seller_unknown': "sellers.seller_id is null",
+            'order_unknown': "orders.order_id is null"
         }) }} as broken_rule
     from typed
     left join orders on typed.order_id = orders.order_id
