@@ -15,6 +15,8 @@
         ~ " where " ~ increment.get('where', 'true')
     ).columns[0].values()[0] -%}
     {{- days_later(newest or '2000-01-01', -var(increment.late_days)) -}}
+  {%- else -%}
+    2000-01-01
   {%- endif -%}
 {%- endmacro %}
 
@@ -35,6 +37,8 @@
     )
     {%- endif %}
   )
+  {%- else -%}
+  true
   {%- endif -%}
 {%- endmacro %}
 
@@ -50,6 +54,8 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
   {%- if execute -%}
     {{- run_query("select cast(max(_ingested_at) as string) as newest from " ~ this).columns[0].values()[0]
         or '2000-01-01 00:00:00' -}}
+  {%- else -%}
+    2000-01-01 00:00:00
   {%- endif -%}
 {%- endmacro %}
 
@@ -62,5 +68,7 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
     ).columns[0].values()[0] -%}
     {%- set days = [start, var('backfill_start') or start] -%}
     {{- [first or '9999-12-31', days_later(days | min, -2) ~ ' 00:00:00'] | min -}}
+  {%- else -%}
+    2000-01-01 00:00:00
   {%- endif -%}
 {%- endmacro %}

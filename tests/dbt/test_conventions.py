@@ -38,6 +38,10 @@ def models(manifest: Any, schema: str | None = None) -> list[Any]:
     ]
 
 
+def snapshots(manifest: Any) -> list[Any]:
+    return [node for node in manifest.nodes.values() if node.resource_type == "snapshot"]
+
+
 def attached_tests(manifest: Any, model: Any) -> list[Any]:
     return [node for node in manifest.nodes.values() if getattr(node, "attached_node", None) == model.unique_id]
 
@@ -47,15 +51,46 @@ def test_a_model_has_one_yaml_of_its_own_name(manifest: Any) -> None:
         assert Path(str(model.patch_path)).stem == model.name
 
 
+def test_names_say_what_a_table_is(manifest: Any) -> None:
+    folders = {"stg_": "staging", "quarantined_": "quarantine"}
+    for node in [*models(manifest), *snapshots(manifest)]:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", node.name), node.name
+        for prefix, folder in folders.items():
+            assert node.name.startswith(prefix) == (Path(node.original_file_path).parent.name == folder), node.name
+        assert node.name.endswith("_history") == (node.resource_type == "snapshot"), node.name
+
+
+def test_incremental_models_say_what_an_increment_is(manifest: Any) -> None:
+    merged = [model for model in models(manifest) if model.config.materialized == "incremental"]
+    assert {model.name.removeprefix("stg_") for model in merged} == {"clickstream_events", "orders", "sessions"}
+    for model in merged:
+        assert model.config.unique_key, model.name
+        assert model.config.incremental_strategy == "merge", model.name
+        assert model.config.on_schema_change == "append_new_columns", model.name
+        increment = model.config.meta["increment"]
+        assert increment["moment"] in model.columns, model.name
+        assert increment["late_days"] in ("event_late_days", "order_late_days"), model.name
+
+
+def test_histories_date_changes_by_their_drops(manifest: Any) -> None:
+    histories = snapshots(manifest)
+    assert {history.name for history in histories} == {"products_history", "sellers_history"}
+    for history in histories:
+        assert (history.config.strategy, history.config.updated_at) == ("timestamp", "changed_on")
+        assert {"grain", "history_is_of_today"} <= {
+            test.test_metadata.name for test in attached_tests(manifest, history) if test.test_metadata
+        }
+
+
 def test_everything_is_described(manifest: Any) -> None:
-    for node in [*models(manifest), *manifest.sources.values()]:
+    for node in [*models(manifest), *snapshots(manifest), *manifest.sources.values()]:
         assert node.description.strip(), node.unique_id
         for column in node.columns.values():
             assert column.description.strip(), f"{node.unique_id}.{column.name}"
 
 
 def test_every_description_opens_with_the_grain(manifest: Any) -> None:
-    for model in models(manifest):
+    for model in [*models(manifest), *snapshots(manifest)]:
         assert re.match(r"One row( per|,)", model.description), model.name
 
 
@@ -127,6 +162,12 @@ def test_models_avoid_words_that_an_engine_lacks(manifest: Any) -> None:
             code = re.sub(r"--[^\n]*|\{#.*?#\}|'[^']*'", " ", model.raw_code, flags=re.DOTALL)
             found = re.search(rf"\b({FORBIDDEN})\b", code, flags=re.IGNORECASE)
             assert found is None, f"{model.name}: {found}"
+
+
+def test_every_source_has_a_freshness(manifest: Any) -> None:
+    for source in manifest.sources.values():
+        assert source.config.freshness.warn_after.count, source.name
+        assert source.config.loaded_at_field == "_ingested_at", source.name
 
 
 def test_each_test_runs_in_exactly_one_step() -> None:

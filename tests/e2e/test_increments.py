@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_generation.generate import Request, generate
+from lakehouse.catalog import TableName
 from lakehouse.landing import BEHAVIOUR
 from tests.delta import contents, differences, query
 from tests.runs import command, dbt
@@ -89,8 +91,8 @@ def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
     move(CUSTOMERS, {"customer_id": late_customer}, second, third)
     # Changed on the second day, delivered again as it is on the third, changed back on the fourth.
     product = next(row for row in rows_of(first / PRODUCTS) if row["product_weight_g"] and row["product_id"] in sold)
-    for day, weight in ((second, "77777"), (third, "77777"), (fourth, product["product_weight_g"])):
-        add(day / PRODUCTS, {**product, "product_weight_g": weight})
+    for drop, weight in ((second, "77777"), (third, "77777"), (fourth, product["product_weight_g"])):
+        add(drop / PRODUCTS, {**product, "product_weight_g": weight})
     add(
         second / EVENTS,
         event("bridge 1", "bridged", "page_view", minutes[0]),
@@ -117,11 +119,11 @@ def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
         run = command(warehouse, "run", "--path", str(folder / str(day)), "--delivered-on", str(day))
         assert run.returncode == 0, run.stdout + run.stderr
         if day == DAYS[1]:
-            check_the_second_day(warehouse, late_product)
+            check_the_second_day(warehouse)
     return Drops(folder, warehouse, late_product, product["product_id"])
 
 
-def check_the_second_day(warehouse: Path, late_product: str) -> None:
+def check_the_second_day(warehouse: Path) -> None:
     """What comes late is not there yet, and nothing else is lost for it."""
     broken = query(
         warehouse,
@@ -153,7 +155,7 @@ def built_afresh(warehouse: Path, copy: Path) -> Path:
     return copy
 
 
-def comparable(warehouse: Path) -> dict[object, object]:
+def comparable(warehouse: Path) -> dict[TableName, Any]:
     # A full refresh of a history knows only what is so today.
     return {table: rows for table, rows in contents(warehouse, LAYERS).items() if not table.name.endswith("_history")}
 
