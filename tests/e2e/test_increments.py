@@ -84,9 +84,9 @@ def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
     sold = [row["product_id"] for row in rows_of(first / "olist_order_items_dataset.csv")]
     late_product = next(row["product_id"] for row in rows_of(first / PRODUCTS) if row["product_id"] not in set(sold))
     move(PRODUCTS, {"product_id": late_product}, first, fourth)
-    for day in (first, second, third):
-        kept = [row for row in rows_of(day / EVENTS) if row["product_id"] != late_product]
-        write(day / EVENTS, kept, BEHAVIOUR[0].columns)
+    for drop in (first, second, third):
+        kept = [row for row in rows_of(drop / EVENTS) if row["product_id"] != late_product]
+        write(drop / EVENTS, kept, BEHAVIOUR[0].columns)
     late_customer = rows_of(second / CUSTOMERS)[0]["customer_id"]
     move(CUSTOMERS, {"customer_id": late_customer}, second, third)
     # Changed on the second day, delivered again as it is on the third, changed back on the fourth.
