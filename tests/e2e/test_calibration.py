@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
 from data_generation.measure import measure, read_shop
 from data_generation.profile import PROFILE
+from data_generation.request import Request
 from tests.calibration import BOUNDS, order_features, statistics, tell_apart
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from tests.delta import query
 from tests.runs import command
 
