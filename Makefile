@@ -5,6 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OLIST ?=
+# Two shops in one warehouse would be one shop: the real one gets a warehouse of its own.
+OLIST_WAREHOUSE := $(or $(LAKEHOUSE_WAREHOUSE),$(CURDIR)/warehouse_olist)
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +25,8 @@ ifeq ($(OLIST),)
 	@$(BIN)/lakehouse run --path data/landing/shop
 else
 	@$(BIN)/lakehouse generate --source olist --path "$(OLIST)" --out data/landing/behaviour --overwrite
-	@$(BIN)/lakehouse run --path "$(OLIST)" --path data/landing/behaviour
+	@LAKEHOUSE_WAREHOUSE="$(OLIST_WAREHOUSE)" $(BIN)/lakehouse run --path "$(OLIST)" --path data/landing/behaviour
+	@echo "To work with them: export LAKEHOUSE_WAREHOUSE=$(OLIST_WAREHOUSE)"
 endif
 
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
@@ -48,4 +51,4 @@ format: .venv/.installed ## Put Python and SQL into shape.
 	@$(BIN)/sqlfluff fix dbt_project/models
 
 clean: ## Remove everything that the program made; .venv stays.
-	rm -rf data warehouse site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs
+	rm -rf data warehouse warehouse_olist site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs

@@ -28,6 +28,7 @@ class Lines(NamedTuple):
         key: shape (m,).
         order: position of the order, ascending, shape (m,).
         product: position in the catalog, shape (m,).
+        seller: position in the sellers, shape (m,).
         copies: at least 1, shape (m,).
         price, freight: reais for one copy, shape (m,).
     """
@@ -35,6 +36,7 @@ class Lines(NamedTuple):
     key: Keys
     order: Ints
     product: Ints
+    seller: Ints
     copies: Ints
     price: Floats
     freight: Floats
@@ -66,27 +68,43 @@ def baskets(world: World, who: People, orders: Purchases) -> Lines:
     repeated[ordered[1:]] = (np.diff(order[ordered]) == 0) & (np.diff(product[ordered]) == 0)
     key, order, product = key[~repeated], order[~repeated], product[~repeated]
     copies = 1 + draws.choice("copies", key, list(profile["copies"].values()))
-    price = _price(world, product, orders.purchased_at[order])
-    return Lines(key, order, product, copies, price, _freight(world, key, product, orders, order))
+    second = draws.happens("by second seller", key, profile["by_second_seller"])
+    sold_by = np.where(second, world.second_seller[product], world.product_seller[product])
+    price = prices(world, product, orders.purchased_at[order])
+    return Lines(key, order, product, sold_by, copies, price, _freight(world, key, product, sold_by, orders, order))
 
 
-def _price(world: World, product: Ints, at: Ints) -> Floats:
+def prices(world: World, product: Ints, at: Ints) -> Floats:
+    """What products cost, in reais: most quarters their usual price, in others one somewhat lower or higher.
+
+    Args:
+        world: the shop.
+        product: positions in the catalog, shape (n,).
+        at: seconds since the epoch, shape (n,).
+    """
     usual = world.product_traits["price_rank"][product]
     quarter = child_keys(product.astype(np.uint64), at // (91 * DAY))
     changed = world.draws.happens("repriced", quarter, REPRICED)
     change = PRICE_CHANGE * (2 * world.draws.uniform("new price", quarter) - 1)
-    return world.price_at(usual + np.where(changed, change, 0.0))
+    # Whatever would leave the range of prices turns back into it, so that as many are high and low as before.
+    rank = np.abs(usual + np.where(changed, change, 0.0))
+    return world.price_at(1 - np.abs(1 - rank))
 
 
-def _freight(world: World, key: Keys, product: Ints, orders: Purchases, order: Ints) -> Floats:
+def _freight(world: World, key: Keys, product: Ints, sold_by: Ints, orders: Purchases, order: Ints) -> Floats:
     buyer = world.places.state[orders.place[order]]
-    seller = world.seller_state[world.product_seller[product]]
+    seller = world.seller_state[sold_by]
+    month = month_of(orders.purchased_at[order])
+    free_share = np.zeros(len(month))
+    for name, share in world.profile["free_freight"].items():
+        free_share[month == np.datetime64(name, "M").astype(np.int64)] = share
+    free = world.draws.happens("free freight", child_keys(sold_by.astype(np.uint64), month), free_share)
     route = child_keys(product.astype(np.uint64), world.state_rank[buyer])
     chance = OWN_FREIGHT**0.5 * world.draws.normal("route", route)
     chance = chance + (1 - OWN_FREIGHT) ** 0.5 * world.draws.normal("freight", key)
     traits = world.product_traits
     known = {
-        "month": month_of(orders.purchased_at[order]),
+        "month": month,
         "buyer_state": world.state_rank[buyer],
         "seller_state": world.state_rank[seller],
         "same_state": buyer == seller,
@@ -94,4 +112,4 @@ def _freight(world: World, key: Keys, product: Ints, orders: Purchases, order: I
         "volume": np.prod([traits[size][product] for size in SIZES], axis=0),
         "price": world.price_at(traits["price_rank"][product]),
     }
-    return np.round(world.profile["trees"]["freight"].draw(ndtr(chance), known), 2)
+    return np.where(free, 0.0, np.round(world.profile["trees"]["freight"].draw(ndtr(chance), known), 2))

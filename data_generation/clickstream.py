@@ -116,16 +116,7 @@ def browse_sessions_per_order(parameters: Parameters) -> float:
     Raises:
         LakehouseError: the sessions around the orders alone have more events than that.
     """
-    coverage, left = parameters.tracking_coverage, abandoned_per_order(parameters)
-    from_checkout = sum(share * FROM_CHECKOUT.get(why, 0.0) for why, share in parameters.abandonment_reasons.items())
-    from_checkout /= sum(parameters.abandonment_reasons.values())
-    around = (
-        coverage * (3 + 2 * PRODUCTS_PER_ORDER + FURTHER_VIEWS[PURCHASE])
-        + coverage * RESEARCH_PER_ORDER * (2 + FURTHER_VIEWS[RESEARCH])
-        + left * (1 + 2 * (1 + SECOND_IN_CART) + FURTHER_VIEWS[ABANDONED] + from_checkout)
-        + VISITS_PER_ORDER * (1 + FURTHER_VIEWS[VISIT])
-        + BOTS_PER_ORDER * (1 + (BOT_VIEWS[0] + BOT_VIEWS[1] - 1) / 2)
-    )
+    around = events_around_an_order(parameters)
     rest = parameters.events_per_order - around
     if rest < 0:
         raise LakehouseError(
@@ -134,6 +125,20 @@ def browse_sessions_per_order(parameters: Parameters) -> float:
             "Raise --events or lower --tracking-coverage.",
         )
     return rest / (1 + FURTHER_VIEWS[BROWSE])
+
+
+def events_around_an_order(parameters: Parameters) -> float:
+    """How many events an order comes with where no stranger looks in."""
+    coverage, left = parameters.tracking_coverage, abandoned_per_order(parameters)
+    from_checkout = sum(share * FROM_CHECKOUT.get(why, 0.0) for why, share in parameters.abandonment_reasons.items())
+    from_checkout /= sum(parameters.abandonment_reasons.values())
+    return (
+        coverage * (3 + 2 * PRODUCTS_PER_ORDER + FURTHER_VIEWS[PURCHASE])
+        + coverage * RESEARCH_PER_ORDER * (2 + FURTHER_VIEWS[RESEARCH])
+        + left * (1 + 2 * (1 + SECOND_IN_CART) + FURTHER_VIEWS[ABANDONED] + from_checkout)
+        + VISITS_PER_ORDER * (1 + FURTHER_VIEWS[VISIT])
+        + BOTS_PER_ORDER * (1 + (BOT_VIEWS[0] + BOT_VIEWS[1] - 1) / 2)
+    )
 
 
 def abandoned_per_order(parameters: Parameters) -> float:

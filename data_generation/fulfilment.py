@@ -17,6 +17,8 @@ Flags = npt.NDArray[np.bool_]
 LAST_CALL = 18
 """The hour after which nothing more arrives that was not on its way before."""
 END_OF_TRADE = "2018-09-01"
+SCANNED_AFTER = 3.3
+"""Mean time in days from the delivery to the handing over, where a parcel was scanned only then."""
 
 
 class Fulfilment(NamedTuple):
@@ -61,8 +63,9 @@ def fulfil(world: World, orders: Purchases, lines: Lines) -> Fulfilment:
     status = np.where(late, last, usual)
     payment_type = draws.choice("payment type", key, list(profile["payment_type"].values()))
 
-    lead = lines.product[np.searchsorted(lines.order, np.arange(len(key)))]
-    buyer, seller = world.places.state[orders.place], world.seller_state[world.product_seller[lead]]
+    first = np.searchsorted(lines.order, np.arange(len(key)))
+    lead = lines.product[first]
+    buyer, seller = world.places.state[orders.place], world.seller_state[lines.seller[first]]
     known: dict[str, npt.NDArray[Any]] = {
         "month": month_of(at),
         "payment_type": payment_type,
@@ -99,6 +102,9 @@ def fulfil(world: World, orders: Purchases, lines: Lines) -> Fulfilment:
     arrived_day = _delivery_day(world, handed_at // DAY + days("transit_days"), handed_at, orders)
     know("arrived", arrived_day * DAY)
     arrived_at = np.maximum(arrived_day * DAY + (drawn("arrived_hour") * 3600).astype(np.int64), handed_at)
+    late_scan = draws.happens("scanned after delivery", key, profile["delivered_before_handed_over"])
+    after = (-SCANNED_AFTER * DAY * np.log1p(-draws.uniform("how long after", key))).astype(np.int64)
+    handed_at = np.where(late_scan, arrived_at + 1 + after, handed_at)
 
     reached = np.array([profile["reached"].get(each, [1, 0, 0]) for each in world.statuses])[status]
     chance = draws.uniform("how far", key)

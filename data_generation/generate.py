@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import asdict
+from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,35 +19,27 @@ import numpy as np
 import pyarrow as pa
 
 from data_generation.archive import orders_slice, read_archive
-from data_generation.clickstream import BROWSE, FURTHER_VIEWS, Knowledge, browse_sessions_per_order, clickstream
+from data_generation.clickstream import Knowledge, clickstream
 from data_generation.contacts import contacts
 from data_generation.dirt import soil
 from data_generation.draws import Draws, Floats
 from data_generation.drops import Calendar, dated_orders, dated_products, dated_sellers, days_of
-from data_generation.files import FORMATS, WORKPLACE, Files, encode, put_in_place, workplace
+from data_generation.files import WORKPLACE, Files, encode, put_in_place, workplace
 from data_generation.orders import Orders
 from data_generation.parameters import Parameters
 from data_generation.places import points
+from data_generation.request import CONTACTS, EVENTS, FILES, Request, check, rates
 from data_generation.shop import block
 from data_generation.tastes import people_truth, tastes_of
 from data_generation.world import DAY, PEOPLE, World
 from lakehouse.errors import LakehouseError, disk_errors_explained
-from lakehouse.landing import BEHAVIOUR, OLIST
 
-SOURCES = ("synthetic", "olist")
-EVENTS, CONTACTS = "clickstream_events", "customer_contacts"
-FILES = {landing.table: Path(landing.file).stem for landing in (*OLIST, *BEHAVIOUR)}
-"""The name of each table's file, without what says its format."""
 ORDER_TABLES = ("customers", "orders", "order_items", "order_payments", "order_reviews")
 DAILY = (*ORDER_TABLES, "products", "sellers", EVENTS, CONTACTS)
 """What is delivered day by day; the other files come once, with the first drop."""
 PEOPLE_A_PART, ORDERS_A_PART, PRODUCTS_A_PART, PREFIXES_A_PART = 10_000, 10_000, 20_000, 2_000
 EVENTS_A_PART = 50_000
 """Parts are smaller where people and orders come with many events."""
-MOST_EVENTS_PER_ORDER = 10_000
-"""An order and its events are made at once, in memory."""
-LARGEST_SCALE = 1_000
-"""What is known of all products is kept in memory, 8 MB for 1 of scale."""
 ORDERS_PER_PERSON = 99_316 / PEOPLE
 TRUTH = "truth"
 FAULTS = "faults_in_"
@@ -59,47 +50,6 @@ OURS = re.compile(rf"(\d{{4}}-\d\d-\d\d/)?({'|'.join(FILES.values())})\.(csv|par
 
 Progress = Callable[[int, int, int], None]
 """Called with the parts that are done, all parts, and the rows written so far."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to make.
-
-    Attributes:
-        out: the folder for it.
-        source: ``synthetic``, a shop and its clickstream; or ``olist``, the clickstream for a real one.
-        path: the real shop, a folder or a zip; for ``olist`` alone.
-        scale: 1 for about 100,000 orders; for ``synthetic`` alone.
-        seed: another one gives another shop, and other behaviour.
-        events: how many, about; None for five an order. See :func:`_rates` for what a cutoff does to it.
-        dirt: share of rows that are damaged, 0 to 1.
-        tracking_coverage: share of orders whose buying session was tracked.
-        abandonment: share of carts that are left behind, below 1.
-        days: drops day by day, the first with everything before; 0 for one delivery. For ``synthetic`` alone.
-        start: day of the first drop.
-        knowledge_cutoff: nothing before this day follows from orders of this day or later; for ``olist`` alone.
-        file_format: ``csv`` or ``parquet``.
-        only: Bronze tables to write the files of; empty for all.
-        overwrite: whether files that are there may be replaced.
-        workers: threads.
-    """
-
-    out: Path
-    source: str = "synthetic"
-    path: Path | None = None
-    scale: float = 1.0
-    seed: int = 42
-    events: int | None = None
-    dirt: float = 0.0
-    tracking_coverage: float = Parameters.tracking_coverage
-    abandonment: float = Parameters.abandonment
-    days: int = 0
-    start: date | None = None
-    knowledge_cutoff: date | None = None
-    file_format: str = "csv"
-    only: Sequence[str] = ()
-    overwrite: bool = False
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
 class Report(NamedTuple):
@@ -130,7 +80,7 @@ def generate(request: Request, progress: Progress = lambda *_: None) -> Report:
         LakehouseError: the request makes no sense, the folder holds other files or cannot be written, or the disk or
             the memory is full.
     """
-    _check(request)
+    check(request)
     with disk_errors_explained(request.out, "point --out at another"):
         before = _check_folder(request)
         try:
@@ -146,114 +96,6 @@ def generate(request: Request, progress: Progress = lambda *_: None) -> Report:
                 f"There is not enough memory for this request: {error}.", "Lower --scale, --events or --workers."
             ) from error
     return report
-
-
-def _check(request: Request) -> None:
-    def choices(what: str, given: str, allowed: Sequence[str]) -> None:
-        if given not in allowed:
-            raise LakehouseError(f"There is no {what} called {given!r}.", f"Choose one of: {', '.join(allowed)}.")
-
-    def within(option: str, given: float, low: float, high: float, words: str) -> None:
-        if not low <= given <= high:
-            raise LakehouseError(f"{option} {given:g} is not {words}.", f"Give {option} {words}.")
-
-    choices("source", request.source, SOURCES)
-    choices("format", request.file_format, FORMATS)
-    for table in request.only:
-        choices("file to make", table, tuple(FILES) if request.source == "synthetic" else (EVENTS, CONTACTS))
-    if not request.scale > 0:
-        raise LakehouseError(
-            f"--scale {request.scale:g} makes no shop.", "Give --scale a number above 0, 1 for 100,000 orders."
-        )
-    if request.scale > LARGEST_SCALE:
-        raise LakehouseError(
-            f"--scale {request.scale:g} is more than can be made: its products do not fit into memory.",
-            f"Give --scale {LARGEST_SCALE} or less.",
-        )
-    within("--dirt", request.dirt, 0, 1, "a share from 0 to 1")
-    within("--tracking-coverage", request.tracking_coverage, 0, 1, "a share from 0 to 1")
-    if not 0 <= request.abandonment < 1:
-        raise LakehouseError(
-            f"--abandonment {request.abandonment:g} is not a share from 0 to below 1: every order is a cart that was "
-            "not left behind.",
-            "Give --abandonment a share from 0 to below 1.",
-        )
-    within("--days", request.days, 0, 3_000, "a number of days from 0 to 3000")
-    within("--workers", request.workers, 1, 256, "a number from 1 to 256")
-    if request.events is not None and request.events < 1:
-        raise LakehouseError(f"--events {request.events} makes no clickstream.", "Give --events a number above 0.")
-    if request.days and not request.start:
-        raise LakehouseError("--days needs to know the day of the first drop.", "Give --start YYYY-MM-DD.")
-    if request.start and not request.days:
-        raise LakehouseError("--start is the day of the first drop, but no drops are asked for.", "Give --days too.")
-    if request.start and date.max - request.start < timedelta(request.days - 1):
-        raise LakehouseError(
-            f"{request.days} days from {request.start} on go beyond the last day of the calendar, {date.max}.",
-            "Give --start an earlier day.",
-        )
-    if request.source == "olist":
-        if request.path is None:
-            raise LakehouseError(
-                "--source olist needs the real shop.", "Give --path a folder or a zip with its files."
-            )
-        if request.days:
-            raise LakehouseError(
-                "A real shop comes as it is, not day by day.", "Leave --days out, or use --source synthetic."
-            )
-        if request.scale != 1:
-            raise LakehouseError("A real shop is as large as it is.", "Leave --scale out, or use --source synthetic.")
-    elif request.path is not None:
-        raise LakehouseError("A made-up shop is made from nothing.", "Leave --path out, or use --source olist.")
-    elif request.knowledge_cutoff is not None:
-        raise LakehouseError(
-            "A made-up shop has no orders to be drawn from.", "Leave --knowledge-cutoff out, or use --source olist."
-        )
-
-
-def _rates(
-    parameters: Parameters, events: int | None, orders: float, known: int = 0
-) -> tuple[Parameters, Parameters]:
-    """The parameters for orders before the cutoff, and for all others, that give about so many events in all.
-
-    Until the cutoff an order comes with as many sessions of strangers as by default, whatever is asked for: a rate
-    that made room for the orders still to come would follow from them. The others share what remains.
-
-    Args:
-        parameters: all but the number of events.
-        events: how many are asked for; None for the default.
-        orders: how many there are in all.
-        known: how many of them lie before the cutoff.
-
-    Raises:
-        LakehouseError: so many events are too few, or too many, for so many orders.
-    """
-    usual, fewest = Parameters.events_per_order, _fewest_events(parameters)
-    before = usual + (fewest - _fewest_events(Parameters())) if events else usual
-    others = orders - known
-    after = (events - before * known) / others if events and others else before
-    if known:
-        after = min(after, MOST_EVENTS_PER_ORDER)
-    if after < fewest:
-        where = " after the cutoff" if known else ""
-        least = math.floor(before * known + fewest * others) + 1
-        raise LakehouseError(
-            f"{max(after, 0):.2f} events an order{where} are too few: what is tracked of buying sessions, visits and "
-            f"carts left behind alone is {fewest:.2f}.",
-            f"Give --events {least} or more, or lower --tracking-coverage or --abandonment.",
-        )
-    if after > MOST_EVENTS_PER_ORDER:
-        raise LakehouseError(
-            f"{after:,.0f} events an order are too many: {MOST_EVENTS_PER_ORDER:,} can be made.",
-            f"Give --events {math.floor(MOST_EVENTS_PER_ORDER * orders)} or less, or more orders.",
-        )
-    return replace(parameters, events_per_order=before), replace(parameters, events_per_order=after)
-
-
-def _fewest_events(parameters: Parameters) -> float:
-    """Events that an order comes with where strangers never look in."""
-    plenty = 1e9
-    strangers = browse_sessions_per_order(replace(parameters, events_per_order=plenty))
-    return plenty - strangers * (1 + FURTHER_VIEWS[BROWSE])
 
 
 def _check_folder(request: Request) -> list[str]:
@@ -329,7 +171,7 @@ class _Synthetic:
 
     def __init__(self, request: Request) -> None:
         orders = max(1.0, PEOPLE * request.scale) * ORDERS_PER_PERSON
-        _, parameters = _rates(_parameters(request), request.events, orders)
+        _, parameters = rates(_parameters(request), request.events, orders)
         self._request = request
         self._world = World(request.seed, request.scale, parameters)
         self._knowledge = Knowledge(self._world.catalog, self._world.catalog, 0, int(self._world.days[-1] + 1) * DAY)
@@ -427,7 +269,7 @@ class _Archive:
         self._shop = read_archive(request.path, self._draws, parameters.repeat_strength, request.knowledge_cutoff)
         self._orders = len(self._shop.orders.key)
         self._known = self._shop.known_orders if request.knowledge_cutoff else 0
-        self._before, self._after = _rates(parameters, request.events, self._orders, self._known)
+        self._before, self._after = rates(parameters, request.events, self._orders, self._known)
         ids, self._first_order = np.unique(np.asarray(self._shop.orders.customer_unique_id), return_index=True)
         self._people = pa.array(ids)
 

@@ -53,6 +53,7 @@ def measure(archive: Path) -> dict[str, Any]:
         **_places(orders, lines, shop["sellers"]),
         **_products(items, products, shop["product_category_translations"], categories),
         **_baskets(items),
+        "free_freight": _free_freight(lines),
         **_statuses(orders, items),
         **_payments(shop["order_payments"]),
         **_reviews(orders, items, shop["order_reviews"]),
@@ -70,7 +71,7 @@ def measure(archive: Path) -> dict[str, Any]:
 
 
 def read_shop(archive: Path) -> dict[str, pd.DataFrame]:
-    """Eight of the nine files (all but geolocation) by Bronze table, times parsed, zip prefixes as text.
+    """The nine files by Bronze table, times parsed, zip prefixes as text.
 
     Raises:
         LakehouseError: the archive cannot be read or lacks a file.
@@ -89,6 +90,7 @@ def read_shop(archive: Path) -> dict[str, pd.DataFrame]:
         ("products", "olist_products_dataset.csv"),
         ("sellers", "olist_sellers_dataset.csv"),
         ("product_category_translations", "product_category_name_translation.csv"),
+        ("geolocation", "olist_geolocation_dataset.csv"),
     ):
         with delivery.open(file) as stream:
             frame = pd.read_csv(stream, dtype=prefixes, encoding="utf-8-sig")
@@ -132,8 +134,14 @@ def _calendar(orders: pd.DataFrame) -> dict[str, Any]:
 
 
 def _places(orders: pd.DataFrame, lines: pd.DataFrame, sellers: pd.DataFrame) -> dict[str, Any]:
+    states = _shares(orders["customer_state"])
+    person = orders.groupby("customer_unique_id")
+    moved = person["customer_zip_code_prefix"].nunique() > 1
+    abroad = (person["customer_state"].nunique() > 1)[moved].mean()
     return {
-        "states": _shares(orders["customer_state"]),
+        "states": states,
+        # Whoever may go anywhere goes back to the same state as often as two people are of one.
+        "moves_anywhere": round(float(abroad / (1 - sum(share**2 for share in states.values()))), 3),
         "seller_states": _shares(sellers["seller_state"]),
         "sales_by_seller_state": _shares(lines["seller_state"]),
     }
@@ -238,18 +246,30 @@ def _traits(items: pd.DataFrame) -> pd.DataFrame:
 def _baskets(items: pd.DataFrame) -> dict[str, Any]:
     distinct = items.groupby("order_id")["product_id"].nunique().clip(upper=6)
     copies = items.groupby(["order_id", "product_id"]).size().clip(upper=8)
+    sold_by = items.groupby(["product_id", "seller_id"]).size().groupby("product_id")
+    sold, most, several = sold_by.sum(), sold_by.max(), sold_by.size() > 1
     together = items[items["order_id"].isin(distinct[distinct > 1].index)].groupby("order_id")
     return {
         "products_per_order": _shares(distinct),
         "copies": _shares(copies),
+        # Of a product that was sold once nobody knows who else sells it.
+        "second_seller": round(float(several[sold > 1].mean()), 3),
+        "by_second_seller": round(float(1 - most[several].sum() / sold[several].sum()), 3),
         "same_category": round(float((together["product_category_name"].nunique() == 1).mean()), 3),
         "same_seller": round(float((together["seller_id"].nunique() == 1).mean()), 3),
     }
 
 
+def _free_freight(lines: pd.DataFrame) -> dict[str, float]:
+    """The share of items whose way costs nothing, by month."""
+    free = (lines["freight_value"] == 0).groupby(lines["order_purchase_timestamp"].dt.strftime("%Y-%m")).mean()
+    return {str(month): round(float(share), 5) for month, share in free[free > 0].items()}
+
+
 def _statuses(orders: pd.DataFrame, items: pd.DataFrame) -> dict[str, Any]:
     late = orders["order_purchase_timestamp"] >= "2018-09-01"
     no_items = ~orders["order_id"].isin(items["order_id"])
+    handed, came = orders["order_delivered_carrier_date"], orders["order_delivered_customer_date"]
     return {
         "status": _shares(orders["order_status"][~late]),
         "status_at_the_end": _shares(orders["order_status"][late]),
@@ -264,6 +284,7 @@ def _statuses(orders: pd.DataFrame, items: pd.DataFrame) -> dict[str, Any]:
             ]
             for status, group in orders.groupby("order_status")
         },
+        "delivered_before_handed_over": round(float((came < handed)[came.notna()].mean()), 5),
     }
 
 
@@ -372,7 +393,7 @@ def _answer_trees(told: pd.DataFrame, reviews: pd.DataFrame) -> dict[str, Any]:
 
 
 def _freight_tree(lines: pd.DataFrame, states: list[str]) -> dict[str, Any]:
-    known = lines.dropna(subset=["product_weight_g"])
+    known = lines[lines["freight_value"] > 0].dropna(subset=["product_weight_g"])
     purchase = known["order_purchase_timestamp"]
     given = pd.DataFrame(
         {

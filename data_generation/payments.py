@@ -14,6 +14,8 @@ from data_generation.world import World, shares_by_cell
 
 UNPAID = 1e-5
 """Share of orders without any payment."""
+NO_INSTALMENTS = 2.6e-5
+"""Share of payments by credit card in no instalments at all: two in the real file."""
 
 
 def payment_file(
@@ -48,6 +50,7 @@ def payment_file(
     instalments = 1 + shares_by_cell(
         draws.uniform("instalments", key), np.digitize(paid / 100, VALUES), profile["instalments"]
     )
+    instalments = np.where(draws.happens("no instalments", key, NO_INSTALMENTS), 0, instalments)
     card = kind == world.payment_types.index("credit_card")
     return pa.table(
         {

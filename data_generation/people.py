@@ -65,8 +65,7 @@ def people(world: World, first: int, last: int) -> People:
     draws = world.draws
     numbers = numbered(first, last)
     key = draws.words("person", numbers)
-    shares = [world.profile["states"].get(state, 0.0) for state in world.places.states.to_pylist()]
-    state = draws.choice("state", key, shares)
+    state = draws.choice("state", key, world.state_shares)
     tastes = tastes_of(draws, key, world.category_sales, world.parameters.taste_strength)
     # Evenly spread over the quantiles, so that the people are in order of time in every block.
     quantile = (numbers.astype(np.float64) + draws.uniform("first order", key)) / world.people
@@ -112,7 +111,9 @@ def purchases(world: World, who: People) -> Purchases:
         reached = reached + probability
     keys, persons, times = np.concatenate(key), np.concatenate(person), np.concatenate(purchased_at)
     home = child_keys(who.key[persons], 1000 + np.concatenate(address))
-    place = world.places.draw(draws.uniform("place", home), who.state[persons])
+    anywhere = (np.concatenate(address) > 0) & draws.happens("moves anywhere", home, world.profile["moves_anywhere"])
+    state = np.where(anywhere, draws.choice("new state", home, world.state_shares), who.state[persons])
+    place = world.places.draw(draws.uniform("place", home), state)
     order = np.lexsort((keys, times, persons))
     return Purchases(keys[order], persons[order], times[order], place[order])
 

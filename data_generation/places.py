@@ -51,6 +51,8 @@ CROWDING = 0.55
 WITHOUT_POINTS = 0.01
 """Share of zip prefixes of which the geolocation file knows nothing."""
 POINTS_PER_PREFIX = 52.6
+ADDRESSES_PER_POINT = 1.5
+"""How many addresses a zip prefix has for a point of the file: so few that a quarter of the rows repeat another."""
 
 
 class Places(NamedTuple):
@@ -131,7 +133,9 @@ def points(draws: Draws, where: Places, share: float, first: int, last: int) -> 
     count = np.where(known, 1 + (POINTS_PER_PREFIX * share * crowd).astype(np.int64), 0)
     place = np.repeat(np.arange(first, last), count)
     inside = np.arange(len(place)) - np.repeat(np.cumsum(count) - count, count)
-    each: Keys = child_keys(place.astype(np.uint64), inside)
+    uniform = draws.uniform("address", child_keys(place.astype(np.uint64), inside))
+    address = (uniform * np.round(ADDRESSES_PER_POINT * count).repeat(count)).astype(np.int64)
+    each: Keys = child_keys(place.astype(np.uint64), address)
     accented = pa.array(draws.happens("accent", each, 0.4))
     return pa.table(
         {

@@ -116,13 +116,12 @@ def _items(world: World, lines: Lines, order_ids: pa.StringArray, state: Fulfilm
     line = np.repeat(np.arange(len(lines.order)), lines.copies)
     order = lines.order[line]
     first = np.searchsorted(order, order)
-    product = lines.product[line]
     return pa.table(
         {
             "order_id": order_ids.take(pa.array(order)),
             "order_item_id": whole(np.arange(len(order)) - first + 1),
-            "product_id": world.product_ids.take(pa.array(product)),
-            "seller_id": world.seller_ids.take(pa.array(world.product_seller[product])),
+            "product_id": world.product_ids.take(pa.array(lines.product[line])),
+            "seller_id": world.seller_ids.take(pa.array(lines.seller[line])),
             "shipping_limit_date": timestamps(state.ship_by[order]),
             "price": money(lines.price[line]),
             "freight_value": money(lines.freight[line]),

@@ -53,6 +53,11 @@ class World:
         return places(self.draws, self.profile["states"])
 
     @cached_property
+    def state_shares(self) -> Floats:
+        """The share of each state in the customers, shape (states,)."""
+        return np.array([self.profile["states"].get(state, 0.0) for state in self.places.states.to_pylist()])
+
+    @cached_property
     def days(self) -> Ints:
         """The days of trade, as days since the epoch, shape (d,)."""
         months = self.profile["months"]
@@ -171,7 +176,17 @@ class World:
 
     @cached_property
     def product_seller(self) -> Ints:
-        """Shape (p,). A seller keeps to one category."""
+        """Shape (p,)."""
+        return self._sellers_of_products("product seller")
+
+    @cached_property
+    def second_seller(self) -> Ints:
+        """Who else sells a product, mostly nobody, but its seller again, shape (p,)."""
+        other = self.draws.happens("second seller", self._product_keys, self.profile["second_seller"])
+        return np.where(other, self._sellers_of_products("which second seller"), self.product_seller)
+
+    def _sellers_of_products(self, purpose: str) -> Ints:
+        """Sellers by their size, shape (p,); a seller keeps to one category."""
         keys = numbered(0, self.sellers)
         category = self.draws.choice("seller category", keys, [each["products"] for each in self.categories])
         category[: len(self.categories)] = np.arange(len(self.categories))
@@ -184,7 +199,7 @@ class World:
         reached = np.concatenate([[0.0], np.cumsum(size[order])])
         bounds = np.searchsorted(category[order], np.arange(len(self.categories) + 1))
         low, high = reached[bounds[:-1]][self.product_category], reached[bounds[1:]][self.product_category]
-        uniform = self.draws.uniform("product seller", self._product_keys)
+        uniform = self.draws.uniform(purpose, self._product_keys)
         place = np.searchsorted(reached, low + uniform * (high - low), side="right") - 1
         return order[place.clip(max=self.sellers - 1)].astype(np.int32)
 

@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Table
 
 from data_generation import generate as generation
+from data_generation.request import Request
 from lakehouse import pipeline, settings, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
@@ -74,10 +75,10 @@ def generate(
     dirt: Annotated[float, typer.Option(help="Share of rows that are damaged, 0 to 1.")] = 0.0,
     tracking_coverage: Annotated[
         float, typer.Option(help="Share of orders whose buying session was tracked.")
-    ] = generation.Request.tracking_coverage,
+    ] = Request.tracking_coverage,
     abandonment: Annotated[
         float, typer.Option(help="Share of carts that are left behind, from 0 to below 1.")
-    ] = generation.Request.abandonment,
+    ] = Request.abandonment,
     days: Annotated[int, typer.Option(help="Drops day by day, the first with all that was before.")] = 0,
     start: Annotated[datetime | None, typer.Option(help="Day of the first drop.", formats=["%Y-%m-%d"])] = None,
     knowledge_cutoff: Annotated[
@@ -101,7 +102,7 @@ def generate(
 
     Example: lakehouse generate --source olist --path archive.zip --out data/landing/behaviour
     """
-    request = generation.Request(
+    request = Request(
         out=out_folder,
         source=source,
         path=path,

@@ -1,4 +1,4 @@
-"""The made-up shop beside the real one: twenty statistics, and a classifier that is told to tell their orders apart.
+"""The made-up shop beside the real one: some thirty statistics, and a classifier to tell their orders apart.
 
 ``python -m tests.calibration ARCHIVE SHOP`` prints both as Markdown; ``tests/e2e/test_calibration.py`` holds them to
 account.
@@ -42,6 +42,7 @@ class Statistic(NamedTuple):
 BOUNDS = {
     "share of one-time buyers": 0.01,
     "share of people with several addresses": 0.4,
+    "of these, in several states": 0.5,
     "orders by month": 0.02,
     "orders by weekday": 0.03,
     "orders by hour": 0.03,
@@ -55,6 +56,8 @@ BOUNDS = {
     "category of an item": 0.1,
     "sales of the best 10 % of products": 0.15,
     "products without a category": 0.25,
+    "products sold by several sellers": 0.2,
+    "items without freight": 0.6,
     "state of the customer": 0.02,
     "state of the seller": 0.12,
     "items from the customer's own state": 0.15,
@@ -63,11 +66,13 @@ BOUNDS = {
     "value of a payment": 0.1,
     "days from purchase to delivery": 0.1,
     "delivered after the promised day": 0.25,
+    "delivered before handed over": 0.8,
     "score of a review": 0.03,
     "mean score, delivered in time": 0.03,
     "mean score, up to a week late": 0.1,
     "mean score, over a week late": 0.1,
     "reviews with a message": 0.05,
+    "rows of geolocation that repeat another": 0.1,
 }
 """How far the made-up shop may be from the real one."""
 
@@ -87,6 +92,7 @@ def _facts(shop: Shop) -> dict[str, float | pd.Series]:
     payments, reviews = shop["order_payments"], shop["order_reviews"]
     purchase = orders["order_purchase_timestamp"]
     person = orders.groupby("customer_unique_id")
+    addresses = person["customer_zip_code_prefix"].nunique()
     sold = items["product_id"].value_counts()
     delivered, promised = orders["order_delivered_customer_date"], orders["order_estimated_delivery_date"]
     late = (delivered.dt.normalize() - promised) / DAY
@@ -101,7 +107,8 @@ def _facts(shop: Shop) -> dict[str, float | pd.Series]:
 
     return {
         "share of one-time buyers": (person.size() == 1).mean(),
-        "share of people with several addresses": (person["customer_zip_code_prefix"].nunique() > 1).mean(),
+        "share of people with several addresses": (addresses > 1).mean(),
+        "of these, in several states": (person["customer_state"].nunique() > 1)[addresses > 1].mean(),
         "orders by month": shares(purchase.dt.strftime("%Y-%m")),
         "orders by weekday": shares(purchase.dt.day_name()),
         "orders by hour": shares(purchase.dt.hour),
@@ -115,6 +122,8 @@ def _facts(shop: Shop) -> dict[str, float | pd.Series]:
         "category of an item": shares(items["product_category_name"].fillna("none")),
         "sales of the best 10 % of products": sold.head(len(shop["products"]) // 10).sum() / sold.sum(),
         "products without a category": shop["products"]["product_category_name"].isna().mean(),
+        "products sold by several sellers": (items.groupby("product_id")["seller_id"].nunique() > 1).mean(),
+        "items without freight": (items["freight_value"] == 0).mean(),
         "state of the customer": shares(orders["customer_state"]),
         "state of the seller": shares(items["seller_state"]),
         "items from the customer's own state": (lines["seller_state"] == lines["customer_state"]).mean(),
@@ -123,11 +132,15 @@ def _facts(shop: Shop) -> dict[str, float | pd.Series]:
         "value of a payment": quantiles(payments["payment_value"] + 1),
         "days from purchase to delivery": quantiles((delivered - purchase) / DAY),
         "delivered after the promised day": (late[delivered.notna()] > 0).mean(),
+        "delivered before handed over": (delivered < orders["order_delivered_carrier_date"])[
+            delivered.notna()
+        ].mean(),
         "score of a review": shares(score),
         "mean score, delivered in time": score[late_by <= 0].mean(),
         "mean score, up to a week late": score[(late_by > 0) & (late_by <= 7)].mean(),
         "mean score, over a week late": score[late_by > 7].mean(),
         "reviews with a message": reviews["review_comment_message"].notna().mean(),
+        "rows of geolocation that repeat another": shop["geolocation"].duplicated().mean(),
     }
 
 

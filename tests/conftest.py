@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from lakehouse.landing import BEHAVIOUR
 from lakehouse.settings import ROOT
 from tests.runs import command

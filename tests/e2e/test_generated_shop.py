@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_generation.dirt import KEYS
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from tests.delta import query
 from tests.runs import command
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from lakehouse.catalog import TableName
 from lakehouse.landing import BEHAVIOUR
 from tests.delta import contents, differences, query

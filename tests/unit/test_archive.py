@@ -15,7 +15,8 @@ import pytest
 from data_generation import generate as generation
 from data_generation.archive import read_archive
 from data_generation.draws import Draws
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from lakehouse.errors import LakehouseError
 
 CUTOFF = "2018-02-01"

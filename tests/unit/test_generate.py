@@ -23,7 +23,8 @@ from typer.testing import CliRunner
 
 from data_generation import generate as generation
 from data_generation.files import WORKPLACE
-from data_generation.generate import FILES, Request, generate
+from data_generation.generate import generate
+from data_generation.request import FILES, Request
 from lakehouse import cli
 from lakehouse.errors import LakehouseError
 from lakehouse.landing import BEHAVIOUR, OLIST

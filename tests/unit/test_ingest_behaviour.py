@@ -11,7 +11,8 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 
-from data_generation.generate import Request, generate
+from data_generation.generate import generate
+from data_generation.request import Request
 from lakehouse import catalog, ingest
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
