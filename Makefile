@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format clean
+.PHONY: help demo test test-fast chaos lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,10 +30,13 @@ else
 endif
 
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
+	@$(BIN)/python -m pytest -m chaos
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
-	@$(BIN)/python -m pytest -m "not slow and not olist and not spark"
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not olist and not spark and not chaos"
 
 lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every target with deprecations as errors.
 	@$(BIN)/ruff check .

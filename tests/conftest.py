@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from data_generation.generate import generate
 from data_generation.request import Request
@@ -16,6 +19,7 @@ from lakehouse.settings import ROOT
 from tests.runs import command
 from tests.shop import write_shop
 
+Once = Callable[[str, Callable[[Path], Any]], Path]
 OLIST_ARCHIVE = Path(os.environ.get("OLIST_ARCHIVE") or ROOT.parent / "shared" / "olist" / "archive.zip")
 
 
@@ -57,48 +61,65 @@ def java() -> str:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder once, however many processes run the tests."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make(name: str, fill: Callable[[Path], Any]) -> Path:
+        folder = base / f"shared_{name}"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                made = base / f"making_{name}"
+                shutil.rmtree(made, ignore_errors=True)
+                made.mkdir()
+                fill(made)
+                made.rename(folder)
+        return folder
+
+    return make
+
+
+def build(warehouse: Path, *paths: Path) -> None:
+    run = command(warehouse, "run", *(word for path in paths for word in ("--path", str(path))))
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.fixture(scope="session")
+def shop(once: Once) -> Path:
     """The nine files of a small shop, and a clickstream and contacts made up for it."""
-    folder = write_shop(tmp_path_factory.mktemp("shop"))
-    behaviour = tmp_path_factory.mktemp("behaviour") / "files"
-    generate(Request(behaviour, "olist", folder))
-    for landing in BEHAVIOUR:
-        shutil.copy(behaviour / landing.file, folder)
-    return folder
+
+    def fill(folder: Path) -> None:
+        write_shop(folder)
+        generate(Request(folder / "made up", "olist", folder))
+        for landing in BEHAVIOUR:
+            shutil.move(folder / "made up" / landing.file, folder)
+        shutil.rmtree(folder / "made up")
+
+    return once("shop", fill)
 
 
 @pytest.fixture(scope="session")
-def shop_warehouse(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shop_warehouse(shop: Path, once: Once) -> Path:
     """The small shop, built; tests read it and leave it as it is."""
-    warehouse = tmp_path_factory.mktemp("shop_built") / "warehouse"
-    run = command(warehouse, "run", "--path", str(shop))
-    assert run.returncode == 0, run.stdout + run.stderr
-    return warehouse
+    return once("shop_built", lambda folder: build(folder / "warehouse", shop)) / "warehouse"
 
 
 @pytest.fixture(scope="session")
-def olist_warehouse(olist_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def olist_warehouse(olist_archive: Path, once: Once) -> Path:
     """The real Olist, built; tests read it and leave it as it is."""
-    warehouse = tmp_path_factory.mktemp("olist_built") / "warehouse"
-    run = command(warehouse, "run", "--path", str(olist_archive))
-    assert run.returncode == 0, run.stdout + run.stderr
-    return warehouse
+    return once("olist_built", lambda folder: build(folder / "warehouse", olist_archive)) / "warehouse"
 
 
 @pytest.fixture(scope="session")
-def olist_behaviour(olist_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def olist_behaviour(olist_archive: Path, once: Once) -> Path:
     """A generated clickstream and contacts for the real Olist, some rows damaged."""
-    folder = tmp_path_factory.mktemp("olist_behaviour") / "files"
-    generate(Request(folder, "olist", olist_archive, dirt=0.01))
-    return folder
+    return once("olist_behaviour", lambda folder: generate(Request(folder, "olist", olist_archive, dirt=0.01)))
 
 
 @pytest.fixture(scope="session")
-def olist_behaviour_warehouse(
-    olist_archive: Path, olist_behaviour: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def olist_behaviour_warehouse(olist_archive: Path, olist_behaviour: Path, once: Once) -> Path:
     """The real Olist with generated behaviour beside it, built; tests read it and leave it as it is."""
-    warehouse = tmp_path_factory.mktemp("olist_behaviour_built") / "warehouse"
-    run = command(warehouse, "run", "--path", str(olist_archive), "--path", str(olist_behaviour))
-    assert run.returncode == 0, run.stdout + run.stderr
-    return warehouse
+    paths = (olist_archive, olist_behaviour)
+    return once("olist_behaviour_built", lambda folder: build(folder / "warehouse", *paths)) / "warehouse"

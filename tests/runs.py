@@ -2,30 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from lakehouse.settings import ROOT
 
+PARSED = "partial_parse.msgpack"
+DBT = str(Path(sys.executable).with_name("dbt"))
+PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", "profiles")
 
-def environment_for(warehouse: Path) -> dict[str, str]:
+
+def environment_for(warehouse: Path, **more: str) -> dict[str, str]:
     """A process that writes to this warehouse, and leaves dbt's files beside it."""
     # This process may have opened the embedded engine, which leaves its marks in the environment.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_CONNECT", "SAIL_"))}
-    return {
-        **inherited,
-        "LAKEHOUSE_WAREHOUSE": str(warehouse),
-        "DBT_TARGET_PATH": str(warehouse.parent / "dbt_target"),
-    }
+    beside = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "DBT_TARGET_PATH": str(warehouse.parent / "dbt_target")}
+    environment = {**inherited, **beside, **more}
+    parsed = Path(environment["DBT_TARGET_PATH"]) / PARSED
+    if not parsed.exists():
+        parsed.parent.mkdir(parents=True, exist_ok=True)
+        parsed.write_bytes(parsed_project())
+    return environment
+
+
+@functools.cache
+def parsed_project() -> bytes:
+    """The project as dbt has read it: given to each run, so that it need not be read some fifty times."""
+    with tempfile.TemporaryDirectory() as folder:
+        # A process of its own: dbt keeps much in memory, and some of it would change what tests in this one see.
+        subprocess.run(
+            [DBT, "--quiet", "parse", *PROJECT, "--target-path", folder, "--log-path", folder], check=True, cwd=ROOT
+        )
+        return (Path(folder) / PARSED).read_bytes()
 
 
 def command(warehouse: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``lakehouse`` with these words."""
     return subprocess.run(
         [sys.executable, "-m", "lakehouse", *words],
-        env={**environment_for(warehouse), **environment},
+        env=environment_for(warehouse, **environment),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -36,13 +55,8 @@ def command(warehouse: Path, *words: str, **environment: str) -> subprocess.Comp
 def dbt(warehouse: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run plain ``dbt`` on the project with these words."""
     return subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")),
-            *words,
-            *("--project-dir", "dbt_project", "--profiles-dir", "profiles"),
-            *("--log-path", str(warehouse.parent / "dbt_logs")),
-        ],
-        env={**environment_for(warehouse), **environment},
+        [DBT, *words, *PROJECT, "--log-path", str(warehouse.parent / "dbt_logs")],
+        env=environment_for(warehouse, **environment),
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -29,14 +29,15 @@ def start(warehouse: Path, shop: Path, stderr: int = subprocess.DEVNULL) -> subp
     )
 
 
-def test_five_kills_at_random_moments(shop: Path, shop_warehouse: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.chaos)])
+def test_kills_at_random_moments(kills: int, shop: Path, shop_warehouse: Path, tmp_path: Path) -> None:
     expected = contents(shop_warehouse, ("silver", "gold"))
     began = time.monotonic()
     start(tmp_path / "whole" / "warehouse", shop).wait()
     length = time.monotonic() - began
     moments = random.Random(2024)
     killed = 0
-    for number in range(5):
+    for number in range(kills):
         warehouse = tmp_path / str(number) / "warehouse"
         process = start(warehouse, shop)
         time.sleep(moments.uniform(0.05, 0.95) * length)
@@ -48,7 +49,7 @@ def test_five_kills_at_random_moments(shop: Path, shop_warehouse: Path, tmp_path
         assert again.returncode == 0, again.stderr
         without_times = drop_times(contents(warehouse, ("silver", "gold")))
         assert differences(drop_times(expected), without_times) == []
-    assert killed >= 4
+    assert killed >= 0.8 * kills
 
 
 def test_ctrl_c_puts_the_layer_back_and_ends_without_a_trace(

@@ -189,13 +189,11 @@ def test_histories_hold_each_change_with_its_day(drops: Drops) -> None:
     assert ended == changes - {(drops.late_product, fourth)}
 
 
-@pytest.mark.parametrize("what", ["the same drop", "an empty day", "a plain build"])
+@pytest.mark.parametrize("what", ["the same drop", "an empty day"])
 def test_what_tells_nothing_new_changes_nothing(what: str, drops: Drops, tmp_path: Path) -> None:
     warehouse = tmp_path / "warehouse"
     shutil.copytree(drops.warehouse, warehouse)
-    if what == "a plain build":
-        run = dbt(warehouse, "build", "--exclude-resource-type", "unit_test")
-    elif what == "the same drop":
+    if what == "the same drop":
         path = drops.folder / str(DAYS[-1])
         run = command(warehouse, "run", "--path", str(path), "--delivered-on", str(DAYS[-1]))
     else:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import OLIST_ARCHIVE
 from tests.delta import contents, differences, drop_times
-from tests.runs import command
+from tests.runs import command, dbt
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 SCHEMAS = ("silver", "gold")
@@ -35,7 +35,21 @@ def test_every_table_is_the_same_on_spark(delivery: tuple[list[Path], Path], tmp
     words = [word for path in paths for word in ("--path", str(path))]
     run = command(tmp_path / "spark", "run", "--target", "spark", *words)
     assert run.returncode == 0, run.stdout + run.stderr
+    # What is there already takes the way of an increment, and changes nothing.
+    again = ("build", "--target", "spark", "--exclude-resource-type", "unit_test")
+    increment = dbt(
+        tmp_path / "spark", *again, "--select", "config.materialized:incremental", "resource_type:snapshot"
+    )
+    assert increment.returncode == 0, increment.stdout[-3000:]
     print(re.findall("Time by step.*", run.stdout))  # for the record; pytest -s shows it
     ours = drop_times(contents(local, SCHEMAS))
     assert len(ours) > 30
     assert differences(ours, drop_times(contents(tmp_path / "spark", SCHEMAS))) == []
+
+
+@pytest.mark.usefixtures("java")
+def test_every_unit_test_passes_on_spark(shop: Path, tmp_path: Path) -> None:
+    ingested = command(tmp_path / "spark", "ingest", "--path", str(shop))
+    assert ingested.returncode == 0, ingested.stderr
+    run = dbt(tmp_path / "spark", "build", "--target", "spark", "--exclude-resource-type", "test")
+    assert run.returncode == 0, run.stdout[-3000:]
