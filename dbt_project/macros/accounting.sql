@@ -11,13 +11,13 @@
 {%- endmacro %}
 
 {# 1 for the newest delivery of a key: of the latest day, and what has no day before all that has; of a day, what was
-   taken in last. Sound rows and broken rows are ranked apart, so that a broken correction never hides the sound row it
-   was meant to correct. #}
+   taken in last. Broken rows have no rank, so that a broken correction never hides the sound row it was meant to
+   correct. #}
 {% macro delivery_rank(key) -%}
-  row_number() over (
+  case when broken_rule is null then row_number() over (
     partition by {{ key | join(', ') }}, broken_rule is null
     order by _delivered_on desc nulls last, _ingested_at desc, _batch_id desc, _source_row desc
-  )
+  ) end
 {%- endmacro %}
 
 {% macro audit_columns() -%}
@@ -49,22 +49,28 @@ inner join judged
 where judged.broken_rule is not null
 {%- endmacro %}
 
-{# Since which drop a key's row has been as it is: the day of the last delivery that told something new. #}
-{% macro changed_on(table, key, columns) -%}
+{# Since when a key's row has been as it is: the day of the delivery that last told something new, and on a day with
+   several as many seconds as others came before it. #}
+{% macro last_changes(table, key, columns) -%}
 select
     {{ key }},
-    max(delivered_on) as changed_on
+    max(delivered_at) as changed_at
 from (
     select
         {{ key }},
-        coalesce(_delivered_on, date '1970-01-01') as delivered_on,
+        delivered_at,
         told,
         lag(told) over (partition by {{ key }} order by delivery_rank desc) as told_before
     from (
         select
-            *,
+            {{ key }},
+            delivery_rank,
+            timestamp_seconds(
+                unix_timestamp(cast(coalesce(_delivered_on, date '1970-01-01') as timestamp))
+                + row_number() over (partition by {{ key }}, _delivered_on order by delivery_rank desc) - 1
+            ) as delivered_at,
             concat_ws('|', {% for column in columns -%}
-            coalesce(cast({{ column }} as string), 'null'){{ ', ' if not loop.last }}
+            coalesce(concat(length(cast({{ column }} as string)), ':', {{ column }}), '-'){{ ', ' if not loop.last }}
             {%- endfor %}) as told
         from {{ ref('stg_' ~ table) }}
         where broken_rule is null

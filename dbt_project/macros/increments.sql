@@ -14,7 +14,7 @@
         "select cast(cast(max(" ~ increment.moment ~ ") as date) as string) as newest from " ~ this
         ~ " where " ~ increment.get('where', 'true')
     ).columns[0].values()[0] -%}
-    {{- days_later(newest or '2000-01-01', -var(increment.late_days)) -}}
+    {{- days_later(newest or '2000-01-01', -late_days(increment.late_days)) -}}
   {%- else -%}
     2000-01-01
   {%- endif -%}
@@ -25,15 +25,46 @@
   {{- (modules.datetime.date.fromisoformat(day) + modules.datetime.timedelta(days=days)).isoformat() -}}
 {%- endmacro %}
 
+{# The vars that say what an increment covers, or an error that says what is wrong with them. #}
+{% macro late_days(name) -%}
+  {%- set given = var(name) | string -%}
+  {%- if not modules.re.fullmatch('[0-9]{1,4}', given) -%}
+    {% do exceptions.raise_compiler_error(
+        "The var " ~ name ~ " is " ~ given ~ ": give it a whole number of days, for example 30."
+    ) %}
+  {%- endif -%}
+  {{ return(given | int) }}
+{%- endmacro %}
+
+{# none without a backfill, else its first and last day as text; without an end, all days that follow. #}
+{% macro backfill() -%}
+  {%- set start, end = var('backfill_start') | string, var('backfill_end') | string -%}
+  {%- for name, day in [('backfill_start', start), ('backfill_end', end)] if day -%}
+    {%- if not modules.re.fullmatch('[0-9]{4}-[0-9]{2}-[0-9]{2}', day) -%}
+      {% do exceptions.raise_compiler_error(
+          "The var " ~ name ~ " is " ~ day ~ ": give it as a day, for example 2018-01-31."
+      ) %}
+    {%- endif -%}
+  {%- endfor -%}
+  {%- if end and (not start or end < start) -%}
+    {% do exceptions.raise_compiler_error(
+        "A backfill from " ~ (start or 'no day') ~ " to " ~ end ~ " covers nothing: give backfill_start a day, and "
+        ~ "backfill_end the same or a later one."
+    ) %}
+  {%- endif -%}
+  {{ return({'start': start, 'end': end or '9000-01-01'} if start else none) }}
+{%- endmacro %}
+
 {# Whether a moment is in the period that starts on a day, or in up to so many days around it. #}
 {% macro in_increment(moment, start, around=0) -%}
   {%- if execute -%}
   (
     {{ moment }} >= timestamp '{{ days_later(start, -around) }} 00:00:00'
-    {%- if var('backfill_start') %}
+    {%- set again = backfill() %}
+    {%- if again %}
     or (
-      {{ moment }} >= timestamp '{{ days_later(var('backfill_start'), -around) }} 00:00:00'
-      and {{ moment }} < timestamp '{{ days_later(var('backfill_end') or '9000-01-01', around + 1) }} 00:00:00'
+      {{ moment }} >= timestamp '{{ days_later(again.start, -around) }} 00:00:00'
+      and {{ moment }} < timestamp '{{ days_later(again.end, around + 1) }} 00:00:00'
     )
     {%- endif %}
   )
@@ -66,7 +97,7 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
     {%- set first = run_query(
         "select cast(min(started_at) as string) as first from " ~ this ~ " where " ~ in_increment('ended_at', start, 2)
     ).columns[0].values()[0] -%}
-    {%- set days = [start, var('backfill_start') or start] -%}
+    {%- set days = [start, (backfill() or {}).get('start', start)] -%}
     {{- [first or '9999-12-31', days_later(days | min, -2) ~ ' 00:00:00'] | min -}}
   {%- else -%}
     2000-01-01 00:00:00

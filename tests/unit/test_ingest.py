@@ -20,7 +20,7 @@ from lakehouse import catalog, ingest, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
 from lakehouse.ingest import DELIVERIES, REJECTED_ROWS, FileReport
-from lakehouse.landing import OLIST
+from lakehouse.landing import BEHAVIOUR, OLIST
 from lakehouse.settings import ROOT
 from tests import delta
 
@@ -30,7 +30,7 @@ PRODUCTS = "olist_products_dataset.csv"
 REVIEWS = "olist_order_reviews_dataset.csv"
 SELLERS = "olist_sellers_dataset.csv"
 TRANSLATION = "product_category_name_translation.csv"
-TABLE_OF = {landing.file: TableName("bronze", landing.table) for landing in OLIST}
+TABLE_OF = {landing.file: TableName("bronze", landing.table) for landing in (*OLIST, *BEHAVIOUR)}
 
 
 def take_in(path: Path, warehouse: Path) -> list[FileReport]:
@@ -129,7 +129,7 @@ def test_the_byte_order_mark_is_no_part_of_a_name(ingested: Path) -> None:
 
 def test_every_row_tells_its_file_batch_and_time(ingested: Path) -> None:
     deliveries = delta.query(ingested, "select * from bronze__deliveries")
-    assert len(deliveries) == len(OLIST)
+    assert len(deliveries) == len(OLIST) + len(BEHAVIOUR)
     for delivery in deliveries:
         sql = f"select distinct _source_file, _batch_id, _ingested_at from bronze__{delivery['table_name']}"
         (found,) = delta.query(ingested, sql)
@@ -138,7 +138,7 @@ def test_every_row_tells_its_file_batch_and_time(ingested: Path) -> None:
 
 def test_the_report_counts_what_the_tables_hold(shop: Path, warehouse: Path) -> None:
     reports = take_in(shop, warehouse)
-    assert [report.file for report in reports] == [landing.file for landing in OLIST]
+    assert [report.file for report in reports] == [landing.file for landing in (*OLIST, *BEHAVIOUR)]
     for found in reports:
         count = len(parsed(shop / found.file))
         assert found == FileReport(found.file, TABLE_OF[found.file], count, 0, [], already_there=False)

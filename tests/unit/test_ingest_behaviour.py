@@ -67,8 +67,10 @@ def test_parquet_arrives_as_csv_does(made: Path, warehouse: Path, tmp_path: Path
     assert all(report.already_there for report in again)
 
 
-def test_without_behaviour_its_tables_are_there_and_empty(shop: Path, warehouse: Path) -> None:
-    reports = ingest.ingest("olist", [shop], warehouse)
+def test_without_behaviour_its_tables_are_there_and_empty(files: Path, warehouse: Path) -> None:
+    for landing in BEHAVIOUR:
+        (files / landing.file).unlink()
+    reports = ingest.ingest("olist", [files], warehouse)
     assert len(reports) == len(OLIST)
     for landing in BEHAVIOUR:
         schema = catalog.open_delta(warehouse, TableName("bronze", landing.table)).schema()

@@ -1,18 +1,19 @@
-{# Each key's open state began on the day since which the table of today has it as it is. #}
-{% test history_is_of_today(model, today, key) %}
+{# What is so today is the open state of its key, column by column, and has been since then. #}
+{% test history_is_of_today(model, today, key, columns) %}
 with open_states as (
-    select
-        {{ key }},
-        dbt_valid_from
-    from {{ model }}
+    select * from {{ model }}
     where dbt_valid_to is null
 )
 
 select
     today.{{ key }},
-    today.changed_on,
+    today.changed_at,
     open_states.dbt_valid_from
 from {{ today }} as today
 full outer join open_states on today.{{ key }} = open_states.{{ key }}
-where not coalesce(today.changed_on = open_states.dbt_valid_from, false)
+where
+    not coalesce(today.changed_at <= open_states.dbt_valid_from, false)
+    {%- for column in columns %}
+    or not (today.{{ column }} <=> open_states.{{ column }})
+    {%- endfor %}
 {% endtest %}

@@ -15,3 +15,19 @@ with counts as (
 select * from counts
 where delivered != coalesce(kept, 0) + quarantined + duplicates
 {% endtest %}
+
+{# A merged table holds the newest sound delivery of every key, at its moment, and nothing else: sums alone would not
+   tell a row too many and a row too few. #}
+{% test holds_the_newest_deliveries(model, staged, key, moment) %}
+select
+    staged.{{ key }} as staged_key,
+    merged.{{ key }} as merged_key,
+    staged.{{ moment }} as staged_moment,
+    merged.{{ moment }} as merged_moment
+from (
+    select * from {{ staged }}
+    where broken_rule is null and delivery_rank = 1
+) as staged
+full outer join {{ model }} as merged on staged.{{ key }} = merged.{{ key }}
+where not coalesce(staged.{{ moment }} = merged.{{ moment }}, false)
+{% endtest %}

@@ -20,8 +20,15 @@ select
     staged.purchase_month
 from staged
 inner join customer_ids on staged.customer_id = customer_ids.customer_id
+{%- if is_incremental() %}
+left join {{ this }} as before on staged.order_id = before.order_id
+{%- endif %}
 where
     staged.broken_rule is null and staged.delivery_rank = 1
     {%- if is_incremental() %}
-    and {{ in_increment('staged.purchased_at', increment_start()) }}
+    -- Whose an old order is can be corrected with the customer alone.
+    and (
+        {{ in_increment('staged.purchased_at', increment_start()) }}
+        or before.customer_unique_id != customer_ids.customer_unique_id
+    )
     {%- endif %}

@@ -3,7 +3,7 @@ with staged as (
 ),
 
 changes as (
-    {{ changed_on('products', 'product_id', [
+    {{ last_changes('products', 'product_id', [
         'category_name', 'name_length', 'description_length', 'photos_count', 'weight_g', 'length_cm', 'height_cm', 'width_cm'
     ]) }}
 ),
@@ -23,7 +23,7 @@ select
     staged.length_cm,
     staged.height_cm,
     staged.width_cm,
-    changes.changed_on
+    changes.changed_at
 from staged
 inner join changes on staged.product_id = changes.product_id
 left join translations on staged.category_name = translations.category_name

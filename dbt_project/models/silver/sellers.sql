@@ -3,7 +3,7 @@ with staged as (
 ),
 
 changes as (
-    {{ changed_on('sellers', 'seller_id', ['zip_code_prefix', 'city', 'state']) }}
+    {{ last_changes('sellers', 'seller_id', ['zip_code_prefix', 'city', 'state']) }}
 )
 
 select
@@ -11,7 +11,7 @@ select
     staged.zip_code_prefix,
     staged.city,
     staged.state,
-    changes.changed_on
+    changes.changed_at
 from staged
 inner join changes on staged.seller_id = changes.seller_id
 where staged.broken_rule is null and staged.delivery_rank = 1

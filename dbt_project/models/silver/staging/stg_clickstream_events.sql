@@ -33,32 +33,47 @@ new_rows as (
 ),
 
 {% if is_incremental() -%}
--- Rows from a day before the period on are judged again, and those of one more day show them in their sessions.
--- Older deliveries of an event are ranked with the new one, and stay judged as they are.
-new_keys as (
-    select distinct event_id as new_event_id from new_rows
+new_batches as (
+    select distinct _batch_id as new_batch_id from new_rows
 ),
 
+-- A file that is taken in anew, because its ingest was killed, brings rows that may have been seen.
+seen as (
+    select before.*
+    from {{ this }} as before
+    left join new_batches on before._batch_id = new_batches.new_batch_id
+    where new_batches.new_batch_id is null and before.event_at is not null
+),
+
+keys as (
+    select event_id as key from new_rows
+    union
+    select event_id as key from seen
+    where {{ in_increment('event_at', start, 1) }}
+),
+
+-- Rows from a day before the period on are judged again, and those of one more day show them in their sessions.
+-- Other deliveries of their events are ranked with them, and stay judged as they are.
 typed as (
     select
         {{ typed_columns }},
         cast(null as string) as settled_rule,
         true as is_given,
         false as is_settled,
-        not coalesce({{ in_increment('event_at', start) }}, true) as is_too_late
+        true as is_late_comer,
+        coalesce(not {{ in_increment('event_at', start) }}, false) as is_before_period
     from new_rows
     union all
     select
         {{ typed_columns }},
         broken_rule as settled_rule,
-        {{ in_increment('event_at', start, 1) }} or new_event_id is not null as is_given,
+        {{ in_increment('event_at', start, 1) }} or keys.key is not null as is_given,
         not {{ in_increment('event_at', start, 1) }} as is_settled,
-        broken_rule = 'arrived_too_late' and not {{ in_increment('event_at', start) }} as is_too_late
-    from {{ this }}
-    left join new_keys on event_id = new_event_id
-    where
-        event_at is not null
-        and ({{ in_increment('event_at', start, 2) }} or new_event_id is not null)
+        coalesce(broken_rule = 'arrived_too_late', false) as is_late_comer,
+        not {{ in_increment('event_at', start) }} as is_before_period
+    from seen
+    left join keys on seen.event_id = keys.key
+    where {{ in_increment('event_at', start, 2) }} or keys.key is not null
 ),
 {%- else -%}
 typed as (
@@ -67,7 +82,8 @@ typed as (
         cast(null as string) as settled_rule,
         true as is_given,
         false as is_settled,
-        false as is_too_late
+        false as is_late_comer,
+        false as is_before_period
     from new_rows
 ),
 {%- endif %}
@@ -81,6 +97,7 @@ judged_alone as (
             'event_timestamp_missing': "typed.event_at is null",
             'received_at_missing': "typed.received_at is null",
             'received_before_event': "typed.received_at < typed.event_at - interval 5 minutes",
+            'happened_after_its_drop': "cast(typed.event_at as date) > typed._delivered_on",
             'event_type_unknown': "typed.event_type is null or typed.event_type not in (
             'page_view', 'product_view', 'add_to_cart', 'checkout_start', 'purchase'
         )",
@@ -98,7 +115,9 @@ beside_their_session as (
     select
         *,
         min(case when own_broken_rule is null and event_type = 'add_to_cart' then event_at end)
-            over (partition by session_id) as first_cart_at
+            over (partition by session_id) as first_cart_at,
+        -- A correction of what lies before the period would change visits that are not cut again.
+        max(is_settled and settled_rule is null) over (partition by event_id) as has_settled
     from judged_alone
 ),
 
@@ -109,7 +128,7 @@ judged as (
             when is_settled then settled_rule
             else coalesce(own_broken_rule, {{ first_broken_rule({
             'events_out_of_order': "event_type in ('checkout_start', 'purchase') and event_at < first_cart_at",
-            'arrived_too_late': "is_too_late"
+            'arrived_too_late': "is_late_comer and (is_before_period or has_settled)"
         }) }})
         end as broken_rule
     from beside_their_session

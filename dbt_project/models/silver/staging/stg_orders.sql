@@ -27,18 +27,33 @@ new_rows as (
 ),
 
 {% if is_incremental() -%}
--- Orders of the period are judged again, because a customer may have come after the order. Older deliveries of an
--- order are ranked with the new one, and stay judged as they are.
-new_keys as (
-    select distinct order_id as new_order_id from new_rows
+new_batches as (
+    select distinct _batch_id as new_batch_id from new_rows
 ),
 
+-- A file that is taken in anew, because its ingest was killed, brings rows that may have been seen.
+seen as (
+    select before.*
+    from {{ this }} as before
+    left join new_batches on before._batch_id = new_batches.new_batch_id
+    where new_batches.new_batch_id is null and before.purchased_at is not null
+),
+
+keys as (
+    select order_id as key from new_rows
+    union
+    select order_id as key from seen
+    where {{ in_increment('purchased_at', start) }}
+),
+
+-- Orders of the period are judged again, because a customer may have come after the order. Other deliveries of theirs
+-- are ranked with them, and stay judged as they are.
 typed as (
     select
         {{ typed_columns }},
         cast(null as string) as settled_rule,
         false as is_settled,
-        not coalesce({{ in_increment('purchased_at', start) }}, true) as is_too_late
+        coalesce(not {{ in_increment('purchased_at', start) }}, false) as is_too_late
     from new_rows
     union all
     select
@@ -46,11 +61,9 @@ typed as (
         broken_rule as settled_rule,
         not {{ in_increment('purchased_at', start) }} as is_settled,
         false as is_too_late
-    from {{ this }}
-    left join new_keys on order_id = new_order_id
-    where
-        purchased_at is not null
-        and ({{ in_increment('purchased_at', start) }} or new_order_id is not null)
+    from seen
+    left join keys on seen.order_id = keys.key
+    where {{ in_increment('purchased_at', start) }} or keys.key is not null
 ),
 {%- else -%}
 typed as (
@@ -76,6 +89,7 @@ judged as (
         )",
             'purchase_timestamp_unreadable': "typed.purchased_at is null",
             'purchased_after_promised_delivery': "typed.purchased_at >= typed.estimated_delivery_at + interval 1 day",
+            'purchased_after_its_drop': "cast(typed.purchased_at as date) > typed._delivered_on",
             'customer_unknown': "customer_ids.customer_id is null",
             'arrived_too_late': "typed.is_too_late"
         }) }}
