@@ -42,6 +42,8 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
     table("silver", "carts").update({"value_at_stake": "1"}, predicate=f"session_id = '{bought}'")
     visit = query(warehouse, "select min(session_id) as session_id from silver__sessions where views > 0")[0]
     table("silver", "sessions").update({"events": "0"}, predicate=f"session_id = '{visit['session_id']}'")
+    event = query(warehouse, "select max(event_id) as event_id from silver__clickstream_events")[0]["event_id"]
+    table("silver", "clickstream_events").delete(f"event_id = '{event}'")
     table("silver", "products_history").update({"dbt_valid_to": "dbt_valid_from"}, predicate="weight_g > 8000")
     as_of = table("silver", "as_of")
     write_deltalake(as_of, pa.table(as_of.to_pyarrow_table()).slice(0, 1), mode="append")
@@ -61,8 +63,10 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
         "carts_that_are_bought_stake_nothing",
         "sessions_count_their_steps",
         "sessions_hold_every_event_once_sessions_",
-        "history_is_of_today_products_history_product_id__ref_products_",
-        "history_is_of_today_sellers_history_seller_id__ref_sellers_",
+        "products_history_is_of_today",
+        "sellers_history_is_of_today",
+        "clickstream_events_holds_the_newest_deliveries",
+        "rows_accounted_for_clickstream_events_clickstream_events",
         "as_of_is_one_row_as_of_",
         "grain_as_of_as_of_date",
     }

@@ -47,7 +47,7 @@ seen as (
 
 keys as (
     select event_id as key from new_rows
-    union
+    union distinct
     select event_id as key from seen
     where {{ in_increment('event_at', start, 1) }}
 ),

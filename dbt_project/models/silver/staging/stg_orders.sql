@@ -41,7 +41,7 @@ seen as (
 
 keys as (
     select order_id as key from new_rows
-    union
+    union distinct
     select order_id as key from seen
     where {{ in_increment('purchased_at', start) }}
 ),
