@@ -30,13 +30,13 @@ else
 endif
 
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
 	@$(BIN)/python -m pytest -m chaos
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not olist and not spark and not chaos"
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos"
 
 lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every target with deprecations as errors.
 	@$(BIN)/ruff check .
