@@ -21,3 +21,14 @@
     or ({{ events }} >= 30 and {{ carts }} = 0 and {{ duration_seconds }} < 5 * {{ events }})
   )
 {%- endmacro %}
+
+{# Events outside the visits of programs. Those are few: looking for them is cheaper than finding every event's visit. #}
+{% macro events_of_people() -%}
+select events.*
+from {{ ref('clickstream_events') }} as events
+left join (select * from {{ ref('sessions') }} where is_bot) as bots
+    on
+        coalesce(events.visitor_id, events.session_id) = bots.visitor_id
+        and events.event_at between bots.started_at and bots.ended_at
+where bots.session_id is null
+{%- endmacro %}

@@ -30,3 +30,8 @@
 {% macro month_of(column) -%}
   cast(date_trunc('month', {{ column }}) as date)
 {%- endmacro %}
+
+{# Days of the calendar from one date or moment to another: one engine counts them in int, the other in bigint. #}
+{% macro days_between(earlier, later) -%}
+  cast(datediff(cast({{ later }} as date), cast({{ earlier }} as date)) as int)
+{%- endmacro %}

@@ -6,30 +6,36 @@ customers as (
     select * from {{ ref('customers') }}
 ),
 
-orders as (
-    select * from {{ ref('orders') }}
-),
-
-order_items as (
-    select * from {{ ref('order_items') }}
-),
-
-order_values as (
+lines as (
     select
-        orders.customer_unique_id,
-        orders.order_id,
-        orders.purchased_at,
-        sum(order_items.price) as order_value
-    from orders
-    inner join order_items on orders.order_id = order_items.order_id
-    cross join as_of
-    where
-        orders.is_revenue_order
-        and cast(orders.purchased_at as date) <= as_of.as_of_date
+        lines.*,
+        products.category
+    from {{ ref('fct_order_items') }} as lines
+    inner join {{ ref('dim_product') }} as products on lines.product_id = products.product_id
+    where lines.is_revenue_order
+),
+
+visits as (
+    select * from {{ ref('fct_sessions') }}
+    where not is_bot and customer_unique_id is not null
+),
+
+-- Delivery and review belong to the order: its lines repeat them.
+orders as (
+    select
+        customer_unique_id,
+        order_id,
+        purchased_at,
+        max(delivery_days) as delivery_days,
+        max(days_late) as days_late,
+        max(review_score) as review_score,
+        count(*) as items,
+        sum(revenue) as order_value
+    from lines
     group by
-        orders.customer_unique_id,
-        orders.order_id,
-        orders.purchased_at
+        customer_unique_id,
+        order_id,
+        purchased_at
 ),
 
 purchase_history as (
@@ -37,9 +43,49 @@ purchase_history as (
         customer_unique_id,
         count(*) as frequency,
         sum(order_value) as monetary,
+        sum(items) as items,
         min(purchased_at) as first_purchase_at,
-        max(purchased_at) as last_purchase_at
-    from order_values
+        max(purchased_at) as last_purchase_at,
+        count(delivery_days) as delivered_orders,
+        count(case when days_late > 0 then 1 end) as late_orders,
+        cast(avg(delivery_days) as decimal(9, 2)) as average_delivery_days,
+        count(review_score) as reviewed_orders,
+        cast(sum(review_score) / nullif(count(review_score), 0) as decimal(3, 2)) as average_review_score
+    from orders
+    group by customer_unique_id
+),
+
+category_shares as (
+    select
+        customer_unique_id,
+        category,
+        count(*) over (partition by customer_unique_id) as categories,
+        row_number() over (
+            partition by customer_unique_id
+            order by sum(revenue) desc, category asc
+        ) as category_rank
+    from lines
+    group by
+        customer_unique_id,
+        category
+),
+
+tastes as (
+    select * from category_shares
+    where category_rank = 1
+),
+
+engagement as (
+    select
+        customer_unique_id,
+        count(*) as sessions,
+        sum(views) as views,
+        count(case when carts > 0 then 1 end) as sessions_with_cart,
+        count(case when is_cart_left then 1 end) as carts_left,
+        coalesce(sum(value_at_stake), 0) as value_left,
+        max(ended_at) as last_visit_at,
+        min(provenance) as behaviour_provenance
+    from visits
     group by customer_unique_id
 ),
 
@@ -47,9 +93,8 @@ purchase_history as (
 measured as (
     select
         purchase_history.*,
-        cast(
-            datediff(as_of.as_of_date, cast(purchase_history.last_purchase_at as date)) as int
-        ) as recency_days
+        {{ days_between('purchase_history.last_purchase_at', 'as_of.as_of_date') }} as recency_days,
+        {{ days_between('purchase_history.first_purchase_at', 'as_of.as_of_date') }} as tenure_days
     from purchase_history
     cross join as_of
 ),
@@ -81,9 +126,26 @@ select
     cast(coalesce(scored.frequency, 0) as int) as frequency,
     cast(coalesce(scored.monetary, 0) as decimal(18, 2)) as monetary,
     scored.recency_days,
+    scored.tenure_days,
     scored.first_purchase_at,
     scored.last_purchase_at,
     cast(scored.monetary / scored.frequency as decimal(18, 2)) as average_order_value,
+    cast(scored.items / scored.frequency as decimal(9, 2)) as average_items,
+    cast(coalesce(tastes.categories, 0) as int) as categories,
+    tastes.category as favourite_category,
+    cast(coalesce(scored.delivered_orders, 0) as int) as delivered_orders,
+    cast(coalesce(scored.late_orders, 0) as int) as late_orders,
+    scored.average_delivery_days,
+    cast(coalesce(scored.reviewed_orders, 0) as int) as reviewed_orders,
+    scored.average_review_score,
+    cast(coalesce(engagement.sessions, 0) as int) as sessions,
+    cast(coalesce(engagement.views, 0) as int) as views,
+    cast(coalesce(engagement.sessions_with_cart, 0) as int) as sessions_with_cart,
+    cast(coalesce(engagement.carts_left, 0) as int) as carts_left,
+    cast(coalesce(engagement.value_left, 0) as decimal(18, 2)) as value_left,
+    engagement.last_visit_at,
+    engagement.behaviour_provenance,
+    greatest(scored.last_purchase_at, engagement.last_visit_at) as last_seen_at,
     scored.r_score,
     scored.f_score,
     scored.m_score,
@@ -92,3 +154,5 @@ select
 from customers
 cross join as_of
 left join scored on customers.customer_unique_id = scored.customer_unique_id
+left join tastes on customers.customer_unique_id = tastes.customer_unique_id
+left join engagement on customers.customer_unique_id = engagement.customer_unique_id

@@ -7,15 +7,12 @@ customers as (
 ),
 
 events as (
-    select * from {{ ref('clickstream_events') }}
+    {{ events_of_people() }}
 ),
 
-orders as (
-    select * from {{ ref('orders') }}
-),
-
-order_items as (
-    select * from {{ ref('order_items') }}
+lines as (
+    select * from {{ ref('fct_order_items') }}
+    where is_revenue_order
 ),
 
 clicks as (
@@ -28,20 +25,21 @@ clicks as (
         events.event_at as happened_at
     from events
     inner join customers on events.customer_unique_id = customers.customer_unique_id
-    where events.event_type in ('product_view', 'add_to_cart')
+    cross join as_of
+    where
+        events.event_type in ('product_view', 'add_to_cart')
+        and cast(events.event_at as date) <= as_of.as_of_date
 ),
 
 purchases as (
     select
-        orders.customer_unique_id,
-        order_items.product_id,
+        customer_unique_id,
+        product_id,
         0 as views,
         0 as carts,
         1 as purchases,
-        orders.purchased_at as happened_at
-    from orders
-    inner join order_items on orders.order_id = order_items.order_id
-    where orders.is_revenue_order
+        purchased_at as happened_at
+    from lines
 ),
 
 interactions as (
@@ -52,19 +50,17 @@ interactions as (
 
 counted as (
     select
-        interactions.customer_unique_id,
-        interactions.product_id,
-        sum(interactions.views) as views,
-        sum(interactions.carts) as carts,
-        sum(interactions.purchases) as purchases,
-        max(interactions.happened_at) as last_interaction_at,
-        max(case when interactions.purchases = 1 then interactions.happened_at end) as last_purchase_at
+        customer_unique_id,
+        product_id,
+        sum(views) as views,
+        sum(carts) as carts,
+        sum(purchases) as purchases,
+        max(happened_at) as last_interaction_at,
+        max(case when purchases = 1 then happened_at end) as last_purchase_at
     from interactions
-    cross join as_of
-    where cast(interactions.happened_at as date) <= as_of.as_of_date
     group by
-        interactions.customer_unique_id,
-        interactions.product_id
+        customer_unique_id,
+        product_id
 )
 
 select

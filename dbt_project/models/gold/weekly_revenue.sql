@@ -2,28 +2,20 @@ with as_of as (
     select * from {{ ref('as_of') }}
 ),
 
-orders as (
-    select * from {{ ref('orders') }}
-),
-
-order_items as (
-    select * from {{ ref('order_items') }}
+lines as (
+    select * from {{ ref('fct_order_items') }}
+    where is_revenue_order
 ),
 
 traded as (
     select
-        {{ week_start('orders.purchased_at') }} as week_start,
-        sum(order_items.price) as revenue,
-        sum(order_items.freight_value) as freight,
-        count(distinct orders.order_id) as orders,
+        week_start,
+        sum(revenue) as revenue,
+        sum(freight_value) as freight,
+        count(distinct order_id) as orders,
         count(*) as items
-    from orders
-    inner join order_items on orders.order_id = order_items.order_id
-    cross join as_of
-    where
-        orders.is_revenue_order
-        and cast(orders.purchased_at as date) <= as_of.as_of_date
-    group by {{ week_start('orders.purchased_at') }}
+    from lines
+    group by week_start
 ),
 
 span as (
