@@ -304,11 +304,10 @@ def model(dbt, session):
     from pyspark.sql import functions as F
 
     as_of = dbt.ref("as_of").select("reporting_date")
-    orders = (
-        dbt.ref("orders")
+    lines = (
+        dbt.ref("fct_order_items")
         .crossJoin(as_of)
-        .where("is_revenue_order and cast(purchased_at as date) <= reporting_date")
-        .selectExpr("order_id", "customer_unique_id", "cast(purchased_at as date) as purchased_on", "reporting_date")
+        .where("is_revenue_order and purchase_date <= reporting_date")
+        .selectExpr("customer_unique_id", "purchase_date as purchased_on", "revenue as price", "reporting_date")
     )
-    lines = dbt.ref("order_items").select("order_id", "price").join(orders, "order_id")
     return customer_value(purchase_histories(lines)).crossJoin(as_of).withColumn("horizon_days", F.lit(HORIZON_DAYS))

@@ -38,6 +38,11 @@ def models(manifest: Any, schema: str | None = None) -> list[Any]:
     ]
 
 
+def contracted(manifest: Any) -> list[Any]:
+    """Gold without the tables that only feed one of its own."""
+    return [model for model in models(manifest, "gold") if not model.name.startswith("int_")]
+
+
 def snapshots(manifest: Any) -> list[Any]:
     return [node for node in manifest.nodes.values() if node.resource_type == "snapshot"]
 
@@ -95,9 +100,8 @@ def test_every_description_opens_with_the_grain(manifest: Any) -> None:
 
 
 def test_gold_has_enforced_contracts_and_a_grain_test(manifest: Any) -> None:
-    gold = [model for model in models(manifest, "gold") if not model.name.startswith("int_")]
-    assert len(gold) >= 4
-    for model in gold:
+    assert len(contracted(manifest)) >= 15
+    for model in contracted(manifest):
         assert model.config.contract.enforced, model.name
         assert any(test.test_metadata.name == "grain" for test in attached_tests(manifest, model)), model.name
         assert any(test.model == model.name for test in manifest.unit_tests.values()), model.name
@@ -108,17 +112,52 @@ def test_python_models_feed_a_contract_and_are_called_int(manifest: Any) -> None
         assert (model.language == "python") == model.name.startswith("int_"), model.name
 
 
-def test_a_not_null_constraint_has_a_not_null_test_beside_it(manifest: Any) -> None:
+def test_not_null_constraints_are_tested_where_the_engine_enforces_none(manifest: Any) -> None:
     checked = 0
     for model in models(manifest):
-        tested = {
-            test.column_name for test in attached_tests(manifest, model) if test.test_metadata.name == "not_null"
+        required = {
+            column.name
+            for column in model.columns.values()
+            if any(constraint.type == "not_null" for constraint in column.constraints)
         }
+        tests = {test.test_metadata.name for test in attached_tests(manifest, model)}
+        assert ("not_null_constraints_hold" in tests) == bool(required), model.name
+        checked += len(required)
+    assert checked > 100
+
+
+def test_gold_keys_are_not_null_by_contract(manifest: Any) -> None:
+    for model in contracted(manifest):
+        grain = next(test for test in attached_tests(manifest, model) if test.test_metadata.name == "grain")
+        for key in grain.test_metadata.kwargs["columns"]:
+            assert any(constraint.type == "not_null" for constraint in model.columns[key].constraints), model.name
+
+
+def test_every_gold_table_has_a_reader_with_an_owner(manifest: Any) -> None:
+    read = {parent for exposure in manifest.exposures.values() for parent in exposure.depends_on.nodes}
+    assert {model.unique_id for model in contracted(manifest)} == read
+    for exposure in manifest.exposures.values():
+        assert exposure.owner.name, exposure.name
+        assert exposure.description.strip(), exposure.name
+
+
+def test_gold_is_public_and_what_it_is_made_of_is_not(manifest: Any) -> None:
+    for model in models(manifest):
+        public = model.schema == "gold" and model.language == "sql"
+        private = model.name.startswith("stg_") or model.language == "python"
+        assert str(model.access) == ("public" if public else "private" if private else "protected"), model.name
+        assert model.group == {"silver": "data_engineering", "gold": "customer_analytics"}[model.schema], model.name
+
+
+def test_money_is_decimal_and_gold_is_of_plain_types(manifest: Any) -> None:
+    money = ("revenue", "price", "freight", "monetary", "spend", "value")
+    for model in contracted(manifest):
         for column in model.columns.values():
-            if any(constraint.type == "not_null" for constraint in column.constraints):
-                checked += 1
-                assert column.name in tested, f"{model.name}.{column.name}"
-    assert checked > 10
+            assert re.fullmatch(
+                r"string|int|bigint|double|boolean|date|timestamp|decimal\(\d+,\d\)", column.data_type
+            ), f"{model.name}.{column.name}"
+            if column.name in money or column.name.endswith(tuple(f"_{word}" for word in money)):
+                assert column.data_type == "decimal(18,2)", f"{model.name}.{column.name}"
 
 
 def test_layers_read_only_from_below(manifest: Any) -> None:
