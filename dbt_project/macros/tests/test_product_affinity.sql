@@ -8,5 +8,6 @@ left join {{ model }} as other
     on one.product_id = other.other_product_id
     and one.other_product_id = other.product_id
     and one.orders_together = other.orders_together
+    and one.sessions_together = other.sessions_together
 where other.product_id is null
 {% endtest %}
