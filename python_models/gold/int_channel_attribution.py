@@ -224,31 +224,26 @@ def journey_paths(visits):
     )
 
 
-def visits_with_revenue(sessions, events, orders, order_items, as_of):
-    """The visits of people up to the as-of date, with the revenue of the orders that were placed in them.
+def visits_with_revenue(sessions, events, lines):
+    """The visits of people, with the revenue of the orders that were placed in them.
 
     An order counts once, in the visit of its first purchase event; once more among visits of the other provenance.
 
     Args:
-        sessions, events, orders, order_items, as_of: the Spark frames of Silver.
+        sessions: fct_sessions as a Spark frame.
+        events: clickstream_events as a Spark frame.
+        lines: fct_order_items as a Spark frame.
 
     Returns:
         A Spark frame as :func:`journey_paths` takes it.
     """
     from pyspark.sql import functions as F
 
-    visits = as_of.crossJoin(sessions).where("not is_bot and cast(ended_at as date) <= as_of_date")
+    visits = sessions.where("not is_bot")
     purchases = events.where("event_type = 'purchase'").selectExpr(
         "coalesce(visitor_id, session_id) as visitor_id", "event_id", "event_at", "order_id"
     )
-    order_values = (
-        as_of.crossJoin(orders)
-        .where("is_revenue_order and cast(purchased_at as date) <= as_of_date")
-        .select("order_id")
-        .join(order_items.select("order_id", "price"), "order_id")
-        .groupBy("order_id")
-        .agg(F.sum("price").alias("order_value"))
-    )
+    order_values = lines.where("is_revenue_order").groupBy("order_id").agg(F.sum("revenue").alias("order_value"))
     revenues = (
         visits.select("session_id", "visitor_id", "started_at", "ended_at", "provenance")
         .join(purchases, "visitor_id")
@@ -269,7 +264,7 @@ def visits_with_revenue(sessions, events, orders, order_items, as_of):
         "customer_unique_id",
         "started_at",
         "ended_at",
-        "coalesce(referrer, 'unknown') as channel",
+        "referrer as channel",
         "provenance",
         "purchases > 0 as is_converting",
         "coalesce(revenue, 0) as revenue",
@@ -277,13 +272,7 @@ def visits_with_revenue(sessions, events, orders, order_items, as_of):
 
 
 def model(dbt, session):
-    visits = visits_with_revenue(
-        dbt.ref("sessions"),
-        dbt.ref("clickstream_events"),
-        dbt.ref("orders"),
-        dbt.ref("order_items"),
-        dbt.ref("as_of"),
-    )
+    visits = visits_with_revenue(dbt.ref("fct_sessions"), dbt.ref("clickstream_events"), dbt.ref("fct_order_items"))
     paths = {}
     for row in journey_paths(visits).collect():
         path = (tuple(row["path"]), row["journeys"], row["conversions"], int(row["revenue"].scaleb(2)))

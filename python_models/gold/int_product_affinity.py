@@ -138,17 +138,12 @@ def affinity(order_lines, session_lines):
 
 
 def model(dbt, session):
-    orders = (
-        dbt.ref("as_of")
-        .crossJoin(dbt.ref("orders"))
-        .where("is_revenue_order and cast(purchased_at as date) <= as_of_date")
-        .select("order_id")
+    order_lines = (
+        dbt.ref("fct_order_items").where("is_revenue_order").selectExpr("order_id as basket_id", "product_id")
     )
-    order_lines = dbt.ref("order_items").join(orders, "order_id").selectExpr("order_id as basket_id", "product_id")
     sessions = (
-        dbt.ref("as_of")
-        .crossJoin(dbt.ref("sessions"))
-        .where("not is_bot and views > 0 and cast(ended_at as date) <= as_of_date")
+        dbt.ref("fct_sessions")
+        .where("not is_bot and views > 0")
         .selectExpr("session_id as basket_id", "visitor_id", "started_at", "ended_at", "provenance")
     )
     views = (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,23 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse.session import open_session
-from lakehouse.settings import ROOT
+from tests.dbt.python_models import load_model
 
 Journeys = list[tuple[tuple[str, ...], int, int, int]]
 RULES = ("first_touch", "last_touch", "linear", "markov")
 
-
-def load() -> ModuleType:
-    path = ROOT / "python_models" / "gold" / "int_channel_attribution.py"
-    spec = importlib.util.spec_from_file_location("int_channel_attribution", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-model = load()
+model = load_model("gold/int_channel_attribution")
 
 
 def column(paths: Journeys, name: str) -> dict[str, Any]:
@@ -263,14 +250,12 @@ def test_visits_at_one_moment_are_in_the_order_of_their_ids(warehouse: Path) -> 
 
 
 EMPTY = {
-    "sessions": """select 's' as session_id, 'v' as visitor_id, 'c' as customer_unique_id,
+    "fct_sessions": """select 's' as session_id, 'v' as visitor_id, 'c' as customer_unique_id,
         timestamp '2018-01-01 00:00:00' as started_at, timestamp '2018-01-01 00:00:00' as ended_at,
         'google' as referrer, 'observed' as provenance, 0 as purchases, false as is_bot where false""",
     "clickstream_events": """select 'e' as event_id, 't' as session_id, 'v' as visitor_id, 'page_view' as event_type,
         timestamp '2018-01-01 00:00:00' as event_at, 'o' as order_id where false""",
-    "orders": "select 'o' as order_id, true as is_revenue_order, timestamp '2018-01-01 00:00:00' as purchased_at",
-    "order_items": "select 'o' as order_id, cast(10 as decimal(18, 2)) as price",
-    "as_of": "select date '2018-05-31' as as_of_date",
+    "fct_order_items": "select 'o' as order_id, true as is_revenue_order, cast(10 as decimal(18, 2)) as revenue",
 }
 
 
@@ -287,17 +272,16 @@ def rows_of(warehouse: Path, **tables: str) -> list[dict[str, Any]]:
     return sorted((row.asDict() for row in frame.collect()), key=lambda row: (row["provenance"], row["channel"]))
 
 
-def test_the_model_credits_what_was_bought_up_to_the_as_of_date(warehouse: Path) -> None:
+def test_the_model_credits_what_was_bought_in_a_visit(warehouse: Path) -> None:
     rows = rows_of(
         warehouse,
-        # s4 is a program's and s5 is not over by the as-of date; s6 and s7 are another provenance's.
-        sessions="""select session_id, visitor_id, customer_unique_id, cast(started_at as timestamp) as started_at,
-            cast(ended_at as timestamp) as ended_at, referrer, provenance, purchases, is_bot from values
+        # s4 is a program's; s6 and s7 are another provenance's.
+        fct_sessions="""select session_id, visitor_id, customer_unique_id,
+            cast(started_at as timestamp) as started_at, cast(ended_at as timestamp) as ended_at, referrer, provenance, purchases, is_bot from values
             ('s1', 'v1', null, '2018-05-01 10:00:00', '2018-05-01 10:10:00', 'google', 'generated', 0, false),
-            ('s2', 'v1', 'ana', '2018-05-02 10:00:00', '2018-05-02 10:10:00', null, 'generated', 2, false),
+            ('s2', 'v1', 'ana', '2018-05-02 10:00:00', '2018-05-02 10:10:00', 'unknown', 'generated', 2, false),
             ('s3', 'v1', 'ana', '2018-05-02 12:00:00', '2018-05-02 12:10:00', 'email', 'generated', 2, false),
             ('s4', 'v4', null, '2018-05-01 10:00:00', '2018-05-01 10:10:00', 'google', 'generated', 1, true),
-            ('s5', 'v5', null, '2018-05-31 23:59:00', '2018-06-01 00:00:00', 'google', 'generated', 1, false),
             ('s6', 'v1', 'ana', '2018-05-01 20:00:00', '2018-05-01 20:10:00', 'google', 'observed', 0, false),
             ('s7', 'v1', 'ana', '2018-05-04 10:00:00', '2018-05-04 10:10:00', 'email', 'observed', 1, false)
             as t (session_id, visitor_id, customer_unique_id, started_at, ended_at, referrer, provenance, purchases,
@@ -311,13 +295,10 @@ def test_the_model_credits_what_was_bought_up_to_the_as_of_date(warehouse: Path)
             ('e4', 't', 'v1', 'purchase', '2018-05-02 12:00:00', 'o1'),
             ('e5', 't', 'v1', 'purchase', '2018-05-02 12:01:00', 'o3'),
             ('e6', 't', 'v4', 'purchase', '2018-05-01 10:00:00', 'o4'),
-            ('e7', 't', 'v5', 'purchase', '2018-05-31 23:59:00', 'o5'),
             ('e8', 't', 'v1', 'purchase', '2018-05-04 10:05:00', 'o1')
             as t (event_id, session_id, visitor_id, event_type, event_at, order_id)""",
-        orders="""select order_id, order_id != 'o2' as is_revenue_order,
-            case when order_id = 'o6' then timestamp '2018-06-01 00:00:00' else timestamp '2018-05-02 10:00:00' end
-            as purchased_at from values ('o1'), ('o2'), ('o3'), ('o4'), ('o5'), ('o6') as t (order_id)""",
-        order_items="""select order_id, cast(price as decimal(18, 2)) as price from values
+        fct_order_items="""select order_id, order_id != 'o2' as is_revenue_order,
+            cast(price as decimal(18, 2)) as revenue from values
             ('o1', 10.01), ('o1', 20.00), ('o2', 500.00), ('o3', 7.00), ('o4', 500.00), ('o5', 500.00)
             as t (order_id, price)""",
     )
@@ -349,12 +330,12 @@ def test_the_model_credits_what_was_bought_up_to_the_as_of_date(warehouse: Path)
     ]
 
 
-def test_an_order_bought_after_the_as_of_date_brings_no_revenue(warehouse: Path) -> None:
+def test_an_order_that_is_not_counted_brings_no_revenue(warehouse: Path) -> None:
     (row,) = rows_of(
         warehouse,
-        sessions=EMPTY["sessions"].replace("0 as purchases", "1 as purchases").replace("where false", ""),
+        fct_sessions=EMPTY["fct_sessions"].replace("0 as purchases", "1 as purchases").replace("where false", ""),
         clickstream_events=EMPTY["clickstream_events"].replace("page_view", "purchase").replace("where false", ""),
-        orders=EMPTY["orders"].replace("2018-01-01", "2018-06-01"),
+        fct_order_items=EMPTY["fct_order_items"].replace("'o'", "'another'"),
     )
     assert (row["conversions_markov"], row["revenue_markov"]) == (1.0, 0)
 

@@ -51,7 +51,8 @@ def test_another_future_leaves_the_features_as_they_are(shop_warehouse: Path, wa
         # Nobody knew what would become of an order.
         table("orders").update({"is_revenue_order": "not is_revenue_order", "order_status": "'canceled'"}),
         table("orders").update(
-            {"delivered_to_customer_at": "arrow_cast(null, 'Timestamp(Microsecond, Some(\"UTC\"))')"}, predicate=f"delivered_to_customer_at >= {moment}"
+            {"delivered_to_customer_at": "arrow_cast(null, 'Timestamp(Microsecond, Some(\"UTC\"))')"},
+            predicate=f"delivered_to_customer_at >= {moment}",
         ),
         table("order_reviews").update({"review_score": "6 - review_score"}, predicate=f"answered_at >= {moment}"),
         table("clickstream_events").delete(f"event_at >= {moment} or received_at >= {moment}"),

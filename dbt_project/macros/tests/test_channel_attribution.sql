@@ -31,7 +31,7 @@ visits as (
     select sessions.*
     from {{ ref('sessions') }} as sessions
     cross join as_of
-    where not sessions.is_bot and cast(sessions.ended_at as date) <= as_of.as_of_date
+    where not sessions.is_bot and cast(sessions.started_at as date) <= as_of.as_of_date
 ),
 
 placed as (
