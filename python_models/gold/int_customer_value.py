@@ -3,12 +3,13 @@
 When and whether people come back: the MBG/NBD model (Batislam, Denizel and Filiztekin 2007, Int. J. of Research in
 Marketing 24, 201-209; Hoppe and Wagner 2007, Marketing ZFP 29, 75-90). While active, a person buys by a Poisson
 process whose rate differs between people by a gamma distribution (r, alpha); after every purchase, the first one
-too, they may leave for good, with a probability that differs by a beta distribution (a, b). BG/NBD, which it modifies,
-says of all who bought once that they are surely still there. What they spend: the gamma-gamma model (Fader and Hardie
-2013, brucehardie.com/notes/025), which pulls a person's average toward that of all, the less the more often they bought.
+too, they may leave for good, with a probability that differs by a beta distribution (a, b). BG/NBD, which it
+modifies, says of all who bought once that they are surely still there. What they spend: the gamma-gamma model (Fader
+and Hardie 2013, brucehardie.com/notes/025), which pulls a person's average toward that of all, the less the more
+often they bought.
 
-Why not SQL: the parameters are the maximum of a likelihood made of gamma functions. Only counts of equal histories travel
-to the driver for it; the forecasts are then made where the people lie.
+Why not SQL: the parameters are the maximum of a likelihood made of gamma functions. Only counts of equal histories
+travel to the driver for it; the forecasts are then made where the people lie.
 
 A history is x, the repeat occasions (days with a purchase after the first); t_x, the days from the first to the last;
 and T, the days from the first to the end of the period. Times are in days.
@@ -201,7 +202,7 @@ def fit_spend(occasions, mean_value, people, usual_value):
     """Fit the gamma-gamma model on people who bought more than once, with the weak prior around the shop's average.
 
     One value a person says nothing of how much a person's values differ among themselves, which is what the pull
-    toward the average depends on; so people who bought once are left out of the fit, and so are those who paid nothing.
+    toward the average depends on; so people who bought once are left out of the fit. So are those who paid nothing.
     Without anybody to learn from, the value of a person who bought once is half their own and half the average.
 
     Args:

@@ -15,7 +15,7 @@ silver as (
         sum(order_items.price) as revenue
     from {{ ref('orders') }} as orders
     inner join {{ ref('order_items') }} as order_items on orders.order_id = order_items.order_id
-    cross join {{ ref('as_of') }} as as_of
+    cross join (select max(reporting_date) as reporting_date from {{ ref('as_of') }}) as as_of
     where orders.is_revenue_order and cast(orders.purchased_at as date) <= as_of.reporting_date
     group by orders.customer_unique_id
 )
