@@ -248,8 +248,8 @@ def purchase_histories(lines):
     """Sum up when and for how much people bought; purchases of one day are one occasion.
 
     Args:
-        lines: a Spark frame with customer_unique_id, purchased_on, price and reporting_date, one row per line of an
-            order, none after the reporting date.
+        lines: a Spark frame with customer_unique_id, purchase_date, revenue and reporting_date, one row per line of
+            an order, none after the reporting date.
 
     Returns:
         A Spark frame with customer_unique_id, repeat_occasions, recency_days, age_days and revenue_cents, one row
@@ -257,10 +257,10 @@ def purchase_histories(lines):
     """
     from pyspark.sql import functions as F
 
-    occasions = lines.groupBy("customer_unique_id", "purchased_on", "reporting_date").agg(
-        F.sum("price").alias("revenue")
+    occasions = lines.groupBy("customer_unique_id", "purchase_date", "reporting_date").agg(
+        F.sum("revenue").alias("revenue")
     )
-    first, last = F.min("purchased_on"), F.max("purchased_on")
+    first, last = F.min("purchase_date"), F.max("purchase_date")
     return occasions.groupBy("customer_unique_id").agg(
         (F.count("*") - 1).cast("int").alias("repeat_occasions"),
         F.datediff(last, first).alias("recency_days"),
@@ -305,10 +305,11 @@ def model(dbt, session):
     from pyspark.sql import functions as F
 
     as_of = dbt.ref("as_of").select("reporting_date")
+    # The single row first: the embedded engine gives a batch for each row on the left of a cross join.
     lines = (
-        dbt.ref("fct_order_items")
-        .crossJoin(as_of)
+        as_of.crossJoin(dbt.ref("fct_order_items"))
         .where("is_revenue_order and purchase_date <= reporting_date")
-        .selectExpr("customer_unique_id", "purchase_date as purchased_on", "revenue as price", "reporting_date")
+        .select("customer_unique_id", "purchase_date", "revenue", "reporting_date")
     )
-    return customer_value(purchase_histories(lines)).crossJoin(as_of).withColumn("horizon_days", F.lit(HORIZON_DAYS))
+    people = customer_value(purchase_histories(lines))
+    return as_of.crossJoin(people).withColumn("horizon_days", F.lit(HORIZON_DAYS))

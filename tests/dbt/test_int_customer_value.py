@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,20 +16,9 @@ from scipy.optimize import check_grad, minimize
 from scipy.special import hyp2f1
 
 from lakehouse.session import open_session
-from lakehouse.settings import ROOT
+from tests.dbt.python_models import load_model
 
-
-def load() -> ModuleType:
-    path = ROOT / "python_models" / "gold" / "int_customer_value.py"
-    spec = importlib.util.spec_from_file_location("int_customer_value", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-model = load()
+model = load_model("gold/int_customer_value")
 Numbers = NDArray[np.float64]
 PLANTED = (0.6, 80.0, 0.9, 1.6)
 
@@ -293,7 +280,7 @@ LINES = [
     ("bob", date(2018, 3, 31), Decimal("7.00")),
     ("eva", date(2017, 1, 1), Decimal("0.00")),
 ]
-SCHEMA = "customer_unique_id string, purchased_on date, price decimal(18,2), reporting_date date"
+SCHEMA = "customer_unique_id string, purchase_date date, revenue decimal(18,2), reporting_date date"
 
 
 def test_customer_value_on_the_engine(warehouse: Path) -> None:

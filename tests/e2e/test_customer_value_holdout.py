@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lakehouse.settings import ROOT
+from tests.dbt.python_models import load_model
 from tests.delta import query
 
 pytestmark = [pytest.mark.olist, pytest.mark.slow]
 
 
-def load() -> ModuleType:
-    path = ROOT / "python_models" / "gold" / "int_customer_value.py"
-    spec = importlib.util.spec_from_file_location("int_customer_value", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-model = load()
+model = load_model("gold/int_customer_value")
 HORIZON = model.HORIZON_DAYS
 
 

@@ -114,6 +114,83 @@ def test_weekly_revenue(olist_warehouse: Path) -> None:
     assert (complete[0], complete[-1], len(complete)) == (date(2017, 1, 2), date(2018, 8, 13), 85)
 
 
+@pytest.mark.parametrize(
+    "mart",
+    [
+        "sum(revenue) as revenue from gold__fct_order_items",
+        "sum(monetary) as revenue from gold__customer_360",
+        "sum(revenue) as revenue from gold__weekly_revenue",
+        "sum(revenue) as revenue from gold__customer_cohorts",
+        "sum(revenue) as revenue from gold__product_performance",
+    ],
+)
+def test_every_mart_reconciles_with_bronze_to_the_cent(olist_warehouse: Path, mart: str) -> None:
+    bronze = query(
+        olist_warehouse,
+        """select sum(cast(i.price as decimal(18, 2))) as revenue from bronze__order_items i
+        join bronze__orders o on i.order_id = o.order_id where o.order_status not in ('canceled', 'unavailable')""",
+    )
+    assert bronze == [{"revenue": Decimal("13494400.74")}]
+    assert query(olist_warehouse, f"select {mart}") == bronze
+
+
+def test_cohorts(olist_warehouse: Path) -> None:
+    rows = query(
+        olist_warehouse,
+        """select sum(case when months_since_first = 0 then customers else 0 end) as buyers,
+        sum(active_customers) as months_of_people, max(case when is_complete then active_month end) as last_complete
+        from gold__customer_cohorts""",
+    )
+    months = query(
+        olist_warehouse,
+        """select count(*) as n from (
+            select distinct o.customer_unique_id, date_trunc('month', o.purchased_at) as month from silver__orders o
+            join silver__order_items i on o.order_id = i.order_id where o.is_revenue_order)""",
+    )
+    assert rows == [{"buyers": 94_983, "months_of_people": months[0]["n"], "last_complete": date(2018, 7, 1)}]
+
+
+def test_churn_examples(olist_warehouse: Path) -> None:
+    rows = query(
+        olist_warehouse,
+        """select reference_date, label_days, count(*) as people,
+        round(avg(case when days_to_next_purchase < 180 then 1.0 else 0 end), 4) as bought_again
+        from gold__churn_examples where label_days in (0, 180) group by 1, 2 order by 1""",
+    )
+    assert [(row["reference_date"], row["label_days"]) for row in rows] == [
+        (date(2018, 2, 21), 180),
+        (date(2018, 8, 20), 0),
+    ]
+    # Independently: of those who had placed an order with items by then, who bought within 180 days.
+    people = query(
+        olist_warehouse,
+        """with placed as (
+            select distinct o.customer_unique_id, cast(o.purchased_at as date) as day, o.is_revenue_order
+            from silver__orders o join silver__order_items i on o.order_id = i.order_id)
+        select count(distinct b.customer_unique_id) as people, count(distinct a.customer_unique_id) as again
+        from placed b left join placed a on a.customer_unique_id = b.customer_unique_id and a.is_revenue_order
+            and a.day between date '2018-02-21' and date '2018-08-19'
+        where b.day < date '2018-02-21'""",
+    )[0]
+    assert rows[0]["people"] == people["people"]
+    assert float(rows[0]["bought_again"]) == round(people["again"] / people["people"], 4)
+
+
+def test_revenue_classes(olist_warehouse: Path) -> None:
+    rows = query(
+        olist_warehouse,
+        """select revenue_class, count(*) as products, sum(revenue) as revenue, min(revenue) as least
+        from gold__product_performance group by 1 order by 1""",
+    )
+    assert [row["revenue_class"] for row in rows] == ["A", "B", "C", "none"]
+    assert sum(row["products"] for row in rows) == 32_951
+    total = Decimal("13494400.74")
+    # The product that crosses the limit, and its equals, are still in the better class.
+    assert Decimal("0.80") <= rows[0]["revenue"] / total < Decimal("0.801")
+    assert Decimal("0.95") <= (rows[0]["revenue"] + rows[1]["revenue"]) / total < Decimal("0.951")
+    assert rows[3]["revenue"] == 0
+
+
 def test_first_and_last_purchase(olist_warehouse: Path) -> None:
     rows = query(
         olist_warehouse,

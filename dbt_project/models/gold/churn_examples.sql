@@ -104,7 +104,11 @@ placed as (
         baskets.category,
         coalesce(payments.installments, 0) as installments,
         coalesce(payments.has_voucher, 0) as has_voucher,
-        coalesce(payments.has_boleto, 0) as has_boleto
+        coalesce(payments.has_boleto, 0) as has_boleto,
+        row_number() over (
+            partition by orders.customer_unique_id, baskets.category
+            order by orders.purchased_at asc, orders.order_id asc
+        ) as order_of_category
     from orders
     cross join as_of
     inner join customer_ids on orders.customer_id = customer_ids.customer_id
@@ -113,64 +117,48 @@ placed as (
     where cast(orders.purchased_at as date) <= as_of.reporting_date
 ),
 
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by customer_unique_id, category
-            order by purchased_at asc, order_id asc
-        ) as order_of_category
-    from placed
-),
-
--- After each order, what the person has done so far, and what they do next.
-histories as (
+-- The last order before a reference date tells who the person was on that day, and what they did next.
+last_orders as (
     select
         customer_unique_id,
         state,
-        category as last_category,
-        order_value as last_order_value,
-        purchase_date as last_order_date,
+        category,
+        order_value,
+        purchase_date,
         min(purchase_date) over later_orders as next_order_date,
-        min(case when is_revenue_order then purchase_date end) over later_orders as next_purchase_date,
-        min(purchase_date) over earlier_orders as first_order_date,
-        count(*) over earlier_orders as orders,
-        sum(order_value) over earlier_orders as spend,
-        sum(freight) over earlier_orders as freight,
-        sum(items) over earlier_orders as items,
-        sum(case when order_of_category = 1 then 1 else 0 end) over earlier_orders as categories,
-        sum(installments) over earlier_orders as installments,
-        sum(has_voucher) over earlier_orders as voucher_orders,
-        sum(has_boleto) over earlier_orders as boleto_orders
-    from numbered
+        min(case when is_revenue_order then purchase_date end) over later_orders as next_purchase_date
+    from placed
     window
         later_orders as (
             partition by customer_unique_id
             order by purchased_at asc, order_id asc
             rows between 1 following and unbounded following
-        ),
-        earlier_orders as (
-            partition by customer_unique_id
-            order by purchased_at asc, order_id asc
-            rows between unbounded preceding and current row
         )
 ),
 
--- The last order before a reference date tells the state of that day.
 states as (
     select *
-    from histories
+    from last_orders
     inner join reference_dates
         on
-            histories.last_order_date < reference_dates.reference_date
-            and reference_dates.reference_date <= coalesce(histories.next_order_date, date '9999-12-31')
+            last_orders.purchase_date < reference_dates.reference_date
+            and reference_dates.reference_date <= coalesce(last_orders.next_order_date, date '9999-12-31')
 ),
 
 -- Late is what came after the promised day, and what had not come when that day was over.
-deliveries as (
+histories as (
     select
         placed.customer_unique_id,
         reference_dates.reference_date,
+        count(*) as orders,
+        min(placed.purchase_date) as first_order_date,
+        sum(placed.order_value) as spend,
+        sum(placed.freight) as freight,
+        sum(placed.items) as items,
+        count(case when placed.order_of_category = 1 then 1 end) as categories,
+        sum(placed.installments) as installments,
+        sum(placed.has_voucher) as voucher_orders,
+        sum(placed.has_boleto) as boleto_orders,
         count(case when placed.delivery_date < reference_dates.reference_date then 1 end) as delivered_orders,
         sum(case
             when placed.delivery_date < reference_dates.reference_date
@@ -231,23 +219,23 @@ engagement as (
 select
     states.customer_unique_id,
     states.reference_date,
-    cast(states.orders as int) as orders,
-    {{ days_between('states.last_order_date', 'states.reference_date') }} as days_since_last_order,
-    {{ days_between('states.first_order_date', 'states.reference_date') }} as days_since_first_order,
-    cast(states.spend as decimal(18, 2)) as spend,
-    cast(states.spend / states.orders as decimal(18, 2)) as average_order_value,
-    cast(states.last_order_value as decimal(18, 2)) as last_order_value,
-    cast(states.items / states.orders as decimal(9, 2)) as average_items,
-    cast(states.freight / nullif(states.spend, 0) as decimal(9, 4)) as freight_ratio,
-    cast(states.categories as int) as categories,
-    states.last_category,
+    cast(histories.orders as int) as orders,
+    {{ days_between('states.purchase_date', 'states.reference_date') }} as days_since_last_order,
+    {{ days_between('histories.first_order_date', 'states.reference_date') }} as days_since_first_order,
+    cast(histories.spend as decimal(18, 2)) as spend,
+    cast(histories.spend / histories.orders as decimal(18, 2)) as average_order_value,
+    cast(states.order_value as decimal(18, 2)) as last_order_value,
+    cast(histories.items / histories.orders as decimal(9, 2)) as average_items,
+    cast(histories.freight / nullif(histories.spend, 0) as decimal(9, 4)) as freight_ratio,
+    cast(histories.categories as int) as categories,
+    states.category as last_category,
     states.state,
-    cast(states.installments / states.orders as decimal(9, 2)) as average_installments,
-    cast(states.voucher_orders as int) as voucher_orders,
-    cast(states.boleto_orders as int) as boleto_orders,
-    cast(deliveries.delivered_orders as int) as delivered_orders,
-    cast(deliveries.late_orders as int) as late_orders,
-    cast(deliveries.delivery_days / nullif(deliveries.delivered_orders, 0) as decimal(9, 2)) as average_delivery_days,
+    cast(histories.installments / histories.orders as decimal(9, 2)) as average_installments,
+    cast(histories.voucher_orders as int) as voucher_orders,
+    cast(histories.boleto_orders as int) as boleto_orders,
+    cast(histories.delivered_orders as int) as delivered_orders,
+    cast(histories.late_orders as int) as late_orders,
+    cast(histories.delivery_days / nullif(histories.delivered_orders, 0) as decimal(9, 2)) as average_delivery_days,
     cast(coalesce(opinions.reviews, 0) as int) as reviews,
     cast(opinions.review_scores / opinions.reviews as decimal(3, 2)) as average_review_score,
     opinions.lowest_review_score,
@@ -259,10 +247,10 @@ select
     {{ days_between('states.reference_date', 'states.next_purchase_date') }} as days_to_next_purchase,
     {{ days_between('states.reference_date', 'states.reporting_date') }} + 1 as label_days
 from states
-inner join deliveries
+inner join histories
     on
-        states.customer_unique_id = deliveries.customer_unique_id
-        and states.reference_date = deliveries.reference_date
+        states.customer_unique_id = histories.customer_unique_id
+        and states.reference_date = histories.reference_date
 left join opinions
     on
         states.customer_unique_id = opinions.customer_unique_id
