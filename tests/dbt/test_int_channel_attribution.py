@@ -277,8 +277,8 @@ def test_the_model_credits_what_was_bought_in_a_visit(warehouse: Path) -> None:
         warehouse,
         # s4 is a program's; s6 and s7 are another provenance's.
         fct_sessions="""select session_id, visitor_id, customer_unique_id,
-            cast(started_at as timestamp) as started_at, cast(ended_at as timestamp) as ended_at, referrer, provenance,
-            purchases, is_bot from values
+            cast(started_at as timestamp) as started_at, cast(ended_at as timestamp) as ended_at, referrer,
+            provenance, purchases, is_bot from values
             ('s1', 'v1', null, '2018-05-01 10:00:00', '2018-05-01 10:10:00', 'google', 'generated', 0, false),
             ('s2', 'v1', 'ana', '2018-05-02 10:00:00', '2018-05-02 10:10:00', 'unknown', 'generated', 2, false),
             ('s3', 'v1', 'ana', '2018-05-02 12:00:00', '2018-05-02 12:10:00', 'email', 'generated', 2, false),

@@ -51,6 +51,7 @@ FAULTS = {
         {
             "other_product_id": "case when orders_together > 1 then product_id else other_product_id end",
             "orders_together": "orders_with_product + case when product_id < other_product_id then 1 else 2 end",
+            "view_provenance": "null",
         }
     ],
     "product_performance": [{"revenue_class": "'none'", "orders": "units + 1"}],

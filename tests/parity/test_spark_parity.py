@@ -37,8 +37,7 @@ def test_every_table_is_the_same_on_spark_and_every_unit_test_passes(
     words = [word for path in paths for word in ("--path", str(path))]
     run = command(tmp_path / "spark", "run", "--target", "spark", *words)
     assert run.returncode == 0, run.stdout + run.stderr
-    # What is there already takes the way of an increment, and changes nothing; the unit tests find the tables that they
-    # need beside it.
+    # What is there already takes the way of an increment, and changes nothing; unit tests need tables beside them.
     again = dbt(
         tmp_path / "spark",
         *("build", "--target", "spark", "--exclude-resource-type", "test"),
