@@ -1,10 +1,11 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast chaos lint format clean
+.PHONY: help demo test test-fast chaos mutants lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 OLIST ?=
+SEED ?= 1
 # Two shops in one warehouse would be one shop: the real one gets a warehouse of its own.
 OLIST_WAREHOUSE := $(or $(LAKEHOUSE_WAREHOUSE),$(CURDIR)/warehouse_olist)
 
@@ -34,6 +35,9 @@ test: .venv/.installed ## Set up and run all tests; those that need the Olist ar
 
 chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
 	@$(BIN)/python -m pytest -m chaos
+
+mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
+	@$(BIN)/python -m tests.mutants --seed $(SEED)
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos"
