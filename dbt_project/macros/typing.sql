@@ -35,3 +35,8 @@
 {% macro days_between(earlier, later) -%}
   cast(datediff(cast({{ later }} as date), cast({{ earlier }} as date)) as int)
 {%- endmacro %}
+
+{# A quotient rounded half up in decimals: doubles would round a half now up and now down, differently on each engine. #}
+{% macro quotient(numerator, denominator, type) -%}
+  cast(cast({{ numerator }} as decimal(18, 2)) / nullif({{ denominator }}, 0) as {{ type }})
+{%- endmacro %}

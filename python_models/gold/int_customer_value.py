@@ -235,12 +235,12 @@ def expected_value(parameters, occasions, mean_value):
 def forecasts(blocks, purchases, spend):
     """Add the forecasts to frames of people, rounded so that two engines write the same digits; yields frames."""
     for block in blocks:
-        x, t_x, T = (block[name].to_numpy(float) for name in ("repeat_occasions", "recency_days", "age_days"))
+        x, t_x, T = (block[name].to_numpy(float) for name in ("repeat_occasions", "days_first_to_last", "age_days"))
         values = expected_value(spend, x + 1, block["revenue_cents"].to_numpy(float) / (x + 1))
         yield block.assign(
             probability_alive=probability_alive(purchases, x, t_x, T).round(6),
-            expected_orders=expected_purchases(purchases, x, t_x, T, HORIZON_DAYS).round(6),
-            expected_order_cents=values.round().astype("int64"),
+            expected_occasions=expected_purchases(purchases, x, t_x, T, HORIZON_DAYS).round(6),
+            expected_occasion_cents=values.round().astype("int64"),
         )
 
 
@@ -252,7 +252,7 @@ def purchase_histories(lines):
             an order, none after the reporting date.
 
     Returns:
-        A Spark frame with customer_unique_id, repeat_occasions, recency_days, age_days and revenue_cents, one row
+        A Spark frame with customer_unique_id, repeat_occasions, days_first_to_last, age_days and revenue_cents, one row
         per person.
     """
     from pyspark.sql import functions as F
@@ -263,7 +263,7 @@ def purchase_histories(lines):
     first, last = F.min("purchase_date"), F.max("purchase_date")
     return occasions.groupBy("customer_unique_id").agg(
         (F.count("*") - 1).cast("int").alias("repeat_occasions"),
-        F.datediff(last, first).alias("recency_days"),
+        F.datediff(last, first).alias("days_first_to_last"),
         F.datediff(F.max("reporting_date"), first).alias("age_days"),
         (F.sum("revenue").cast("decimal(18,2)") * 100).cast("bigint").alias("revenue_cents"),
     )
@@ -276,11 +276,11 @@ def customer_value(people):
         people: a Spark frame as :func:`purchase_histories` returns it.
 
     Returns:
-        A Spark frame with its columns, and probability_alive, expected_orders (occasions) and expected_order_cents.
+        A Spark frame with its columns, and probability_alive, expected_occasions (occasions) and expected_occasion_cents.
     """
     from pyspark.sql import functions as F
 
-    histories = people.groupBy("repeat_occasions", "recency_days", "age_days").agg(F.count("*").alias("people"))
+    histories = people.groupBy("repeat_occasions", "days_first_to_last", "age_days").agg(F.count("*").alias("people"))
     histories = histories.toPandas().to_numpy(float)
     purchases = fit_purchases(*histories.T)
 
@@ -296,8 +296,8 @@ def customer_value(people):
 
     return people.mapInPandas(
         lambda blocks: forecasts(blocks, purchases, spend),
-        "customer_unique_id string, repeat_occasions int, recency_days int, age_days int, revenue_cents bigint,"
-        " probability_alive double, expected_orders double, expected_order_cents bigint",
+        "customer_unique_id string, repeat_occasions int, days_first_to_last int, age_days int, revenue_cents bigint,"
+        " probability_alive double, expected_occasions double, expected_occasion_cents bigint",
     )
 
 

@@ -80,7 +80,7 @@ def affinity(order_lines, session_lines):
     Returns:
         A Spark frame with product_id, other_product_id, orders_together, orders_with_product, orders_with_other,
         order_count (all orders), sessions_together, sessions_with_product, sessions_with_other, session_count (all
-        visits) and view_provenance (of the visits; null without any), one row per ordered pair.
+        visits) and behaviour_provenance (of the visits; null without any), one row per ordered pair.
     """
     from pyspark.sql import functions as F
 
@@ -88,7 +88,7 @@ def affinity(order_lines, session_lines):
     session_count = (
         session_lines.select("basket_id", "provenance")
         .distinct()
-        .agg(F.count("*").alias("session_count"), F.max("provenance").alias("view_provenance"))
+        .agg(F.count("*").alias("session_count"), F.max("provenance").alias("behaviour_provenance"))
     )
     keys = ("product_id", "other_product_id")
     bought = pair_counts(order_lines).selectExpr(*keys, "baskets_together as orders", "0L as sessions")
@@ -132,7 +132,7 @@ def affinity(order_lines, session_lines):
             "sessions_with_product",
             "sessions_with_other",
             "session_count",
-            "view_provenance",
+            "behaviour_provenance",
         )
     )
 

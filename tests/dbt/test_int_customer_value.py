@@ -301,15 +301,15 @@ def test_customer_value_on_the_engine(warehouse: Path) -> None:
     assert rows["ana"] == {
         "customer_unique_id": "ana",
         "repeat_occasions": 1,
-        "recency_days": 60,
+        "days_first_to_last": 60,
         "age_days": 89,
         "revenue_cents": 3550,
         "probability_alive": round(float(model.probability_alive(purchases, 1, 60, 89)), 6),
-        "expected_orders": round(float(model.expected_purchases(purchases, 1, 60, 89, 180)), 6),
-        "expected_order_cents": round(model.expected_value(spend, 2, 1775.0)),
+        "expected_occasions": round(float(model.expected_purchases(purchases, 1, 60, 89, 180)), 6),
+        "expected_occasion_cents": round(model.expected_value(spend, 2, 1775.0)),
     }
     assert rows["eva"]["probability_alive"] < rows["bob"]["probability_alive"] < 1
-    assert 0 < rows["eva"]["expected_order_cents"] < spend[2]
+    assert 0 < rows["eva"]["expected_occasion_cents"] < spend[2]
 
 
 def test_customer_value_of_nobody_is_empty(warehouse: Path) -> None:

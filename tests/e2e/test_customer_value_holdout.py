@@ -59,11 +59,11 @@ def judge(occasions: pd.DataFrame, back: int) -> pd.DataFrame:
     spend = model.fit_spend(people["x"] + 1, average, ones, before["revenue"].mean())
     people["average"] = average
     people["usual"] = before["revenue"].mean()
-    people["expected_orders"] = model.expected_purchases(
+    people["expected_occasions"] = model.expected_purchases(
         purchases, people["x"].to_numpy(), people["t_x"].to_numpy(), people["T"].to_numpy(), HORIZON
     )
     people["expected_value"] = model.expected_value(spend, people["x"] + 1, average)
-    people["expected_revenue"] = people["expected_orders"] * people["expected_value"]
+    people["expected_revenue"] = people["expected_occasions"] * people["expected_value"]
     return people
 
 
@@ -92,7 +92,7 @@ def test_forecast_of_the_last_180_days(occasions: pd.DataFrame) -> None:
 
     # How much: in all, and against everybody going on at the pace of all until now.
     pace = people["x"].sum() / people["T"].sum() * HORIZON * len(people)
-    of_orders = people["expected_orders"].sum() / orders
+    of_orders = people["expected_occasions"].sum() / orders
     of_revenue = people["expected_revenue"].sum() / revenue
     show(orders=of_orders, revenue=of_revenue, orders_at_the_old_pace=pace / orders)
     assert 0.9 < of_orders < 1.2
@@ -100,7 +100,7 @@ def test_forecast_of_the_last_180_days(occasions: pd.DataFrame) -> None:
     assert pace / orders > 1.6
 
     # Whom: a forecast of each beats the true average given to all, which nobody knew.
-    ours = log_likelihood(people, people["expected_orders"].to_numpy())
+    ours = log_likelihood(people, people["expected_occasions"].to_numpy())
     average = log_likelihood(people, np.full(len(people), orders / len(people)))
     show(log_likelihood=ours, with_the_true_average=average)
     assert ours > average + 40
@@ -108,7 +108,7 @@ def test_forecast_of_the_last_180_days(occasions: pd.DataFrame) -> None:
     recency = people["t_x"] - people["T"]
     lifts = {
         "expected_revenue": lift(people, people["expected_revenue"]),
-        "expected_orders": lift(people, people["expected_orders"]),
+        "expected_occasions": lift(people, people["expected_occasions"]),
         "past_spend": lift(people, people["spend"]),
         "frequency_then_recency": lift(people, people["x"], recency),
         "recency": lift(people, recency),
@@ -133,7 +133,7 @@ def test_earlier_forecasts_rank_as_well_and_fall_short_while_the_shop_changed(oc
     for back in range(HORIZON, HORIZON + 181, 30):
         people = judge(occasions, back)
         end = str(date(2018, 8, 19) - timedelta(days=back))
-        ratios[end] = people["expected_orders"].sum() / people["orders"].sum()
+        ratios[end] = people["expected_occasions"].sum() / people["orders"].sum()
         ranks = lift(people, people["expected_revenue"])
         show(back=back, ratio=ratios[end], lift=ranks, past_spend=lift(people, people["spend"]))
         assert ranks > 1.6

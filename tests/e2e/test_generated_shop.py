@@ -156,7 +156,7 @@ BEHAVIOUR_COLUMNS = {
     ),
     *("behaviour_provenance", "active_days", "days_since_last_visit"),
     *("sessions_together", "sessions_with_product", "sessions_with_other"),
-    *("view_confidence", "view_lift", "view_provenance"),
+    *("view_confidence", "view_lift", "behaviour_provenance"),
     *("interaction_strength", "last_interaction_at"),
 }
 

@@ -4,7 +4,7 @@
 with gold as (
     select
         customer_unique_id,
-        average_order_value,
+        average_occasion_value,
         repeat_occasions + 1 as occasions
     from {{ model }}
 ),
@@ -23,9 +23,9 @@ silver as (
 select
     gold.customer_unique_id as in_gold,
     silver.customer_unique_id as in_silver,
-    gold.average_order_value,
+    gold.average_occasion_value,
     silver.revenue
 from gold
 full outer join silver on gold.customer_unique_id = silver.customer_unique_id
-where not coalesce(abs(gold.average_order_value * gold.occasions - silver.revenue) <= 0.005 * gold.occasions, false)
+where not coalesce(abs(gold.average_occasion_value * gold.occasions - silver.revenue) <= 0.005 * gold.occasions, false)
 {% endtest %}

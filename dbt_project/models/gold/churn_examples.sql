@@ -42,8 +42,7 @@ reference_dates as (
             sequence(
                 0,
                 greatest(0, cast(floor((
-                    {{ days_between('coalesce(first_complete_week, reporting_date)', 'reporting_date') }}
-                    + 1 - {{ engagement_days }}
+                    {{ days_between('first_complete_week', 'reporting_date') }} + 1 - {{ engagement_days }}
                 ) / {{ step_days }}) as int))
             ),
             steps -> date_sub(date_add(reporting_date, 1), steps * {{ step_days }})
@@ -86,47 +85,42 @@ payments as (
     group by order_id
 ),
 
--- The status of an order is that of today: at the reference date nobody knew that it would be canceled. So whatever
--- was placed is a feature, and only revenue orders are repurchases.
+-- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
+-- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
 placed as (
     select
-        orders.order_id,
         orders.customer_unique_id,
-        orders.is_revenue_order,
         orders.purchased_at,
+        orders.order_id,
         cast(orders.purchased_at as date) as purchase_date,
         cast(orders.delivered_to_customer_at as date) as delivery_date,
         cast(orders.estimated_delivery_at as date) as promised_date,
         customer_ids.state,
-        baskets.order_value,
-        baskets.freight,
-        baskets.items,
-        baskets.category,
+        orders.is_revenue_order and baskets.items is not null as is_purchase,
+        coalesce(baskets.order_value, 0) as order_value,
+        coalesce(baskets.freight, 0) as freight,
+        coalesce(baskets.items, 0) as items,
+        coalesce(baskets.category, 'unknown') as category,
         coalesce(payments.installments, 0) as installments,
         coalesce(payments.has_voucher, 0) as has_voucher,
-        coalesce(payments.has_boleto, 0) as has_boleto,
-        row_number() over (
-            partition by orders.customer_unique_id, baskets.category
-            order by orders.purchased_at asc, orders.order_id asc
-        ) as order_of_category
+        coalesce(payments.has_boleto, 0) as has_boleto
     from orders
     cross join as_of
     inner join customer_ids on orders.customer_id = customer_ids.customer_id
-    inner join baskets on orders.order_id = baskets.order_id
+    left join baskets on orders.order_id = baskets.order_id
     left join payments on orders.order_id = payments.order_id
     where cast(orders.purchased_at as date) <= as_of.reporting_date
 ),
 
--- The last order before a reference date tells who the person was on that day, and what they did next.
-last_orders as (
+ordered as (
     select
-        customer_unique_id,
-        state,
-        category,
-        order_value,
-        purchase_date,
+        *,
         min(purchase_date) over later_orders as next_order_date,
-        min(case when is_revenue_order then purchase_date end) over later_orders as next_purchase_date
+        min(case when is_purchase then purchase_date end) over later_orders as next_purchase_date,
+        row_number() over (
+            partition by customer_unique_id, category
+            order by purchased_at asc, order_id asc
+        ) as order_of_category
     from placed
     window
         later_orders as (
@@ -136,62 +130,64 @@ last_orders as (
         )
 ),
 
-states as (
-    select *
-    from last_orders
-    inner join reference_dates
-        on
-            last_orders.purchase_date < reference_dates.reference_date
-            and reference_dates.reference_date <= coalesce(last_orders.next_order_date, date '9999-12-31')
+known as (
+    select
+        ordered.*,
+        reference_dates.reference_date,
+        reference_dates.reporting_date,
+        reference_dates.reference_date <= coalesce(ordered.next_order_date, date '9999-12-31') as is_last,
+        ordered.delivery_date < reference_dates.reference_date as is_delivered,
+        -- Late is what came after the promised day, and what had not come when that day was over.
+        ordered.promised_date < reference_dates.reference_date
+        and ordered.promised_date < coalesce(ordered.delivery_date, date '9999-12-31') as is_late
+    from ordered
+    inner join reference_dates on ordered.purchase_date < reference_dates.reference_date
 ),
 
--- Late is what came after the promised day, and what had not come when that day was over.
 histories as (
     select
-        placed.customer_unique_id,
-        reference_dates.reference_date,
+        customer_unique_id,
+        reference_date,
+        reporting_date,
         count(*) as orders,
-        min(placed.purchase_date) as first_order_date,
-        sum(placed.order_value) as spend,
-        sum(placed.freight) as freight,
-        sum(placed.items) as items,
-        count(case when placed.order_of_category = 1 then 1 end) as categories,
-        sum(placed.installments) as installments,
-        sum(placed.has_voucher) as voucher_orders,
-        sum(placed.has_boleto) as boleto_orders,
-        count(case when placed.delivery_date < reference_dates.reference_date then 1 end) as delivered_orders,
-        sum(case
-            when placed.delivery_date < reference_dates.reference_date
-                then {{ days_between('placed.purchase_date', 'placed.delivery_date') }}
-        end) as delivery_days,
-        count(case
-            when
-                placed.promised_date < reference_dates.reference_date
-                and placed.promised_date < coalesce(placed.delivery_date, date '9999-12-31')
-                then 1
-        end) as late_orders
-    from placed
-    inner join reference_dates on placed.purchase_date < reference_dates.reference_date
+        min(purchase_date) as first_order_date,
+        max(purchase_date) as last_order_date,
+        sum(order_value) as spend,
+        sum(freight) as freight,
+        sum(items) as items,
+        count(case when order_of_category = 1 then 1 end) as categories,
+        sum(installments) as installments,
+        sum(has_voucher) as voucher_orders,
+        sum(has_boleto) as boleto_orders,
+        count(case when is_delivered then 1 end) as delivered_orders,
+        sum(case when is_delivered then {{ days_between('purchase_date', 'delivery_date') }} end) as delivery_days,
+        count(case when is_late then 1 end) as late_orders,
+        max(case when is_last then order_value end) as last_order_value,
+        max(case when is_last then category end) as last_category,
+        max(case when is_last then state end) as state,
+        max(case when is_last then next_purchase_date end) as next_purchase_date
+    from known
     group by
-        placed.customer_unique_id,
-        reference_dates.reference_date
+        customer_unique_id,
+        reference_date,
+        reporting_date
 ),
 
 opinions as (
     select
-        placed.customer_unique_id,
+        orders.customer_unique_id,
         reference_dates.reference_date,
         count(*) as reviews,
         sum(order_reviews.review_score) as review_scores,
         min(order_reviews.review_score) as lowest_review_score
     from order_reviews
-    inner join placed on order_reviews.order_id = placed.order_id
+    inner join orders on order_reviews.order_id = orders.order_id
     inner join reference_dates
         on
-            cast(order_reviews.answered_at as date) < reference_dates.reference_date
-            and placed.purchase_date < reference_dates.reference_date
+            cast(greatest(order_reviews.answered_at, orders.purchased_at) as date) < reference_dates.reference_date
+    where order_reviews.answered_at is not null
     group by
-        placed.customer_unique_id,
+        orders.customer_unique_id,
         reference_dates.reference_date
 ),
 
@@ -217,45 +213,41 @@ engagement as (
 )
 
 select
-    states.customer_unique_id,
-    states.reference_date,
+    histories.customer_unique_id,
+    histories.reference_date,
     cast(histories.orders as int) as orders,
-    {{ days_between('states.purchase_date', 'states.reference_date') }} as days_since_last_order,
-    {{ days_between('histories.first_order_date', 'states.reference_date') }} as days_since_first_order,
+    {{ days_between('histories.last_order_date', 'histories.reference_date') }} as days_since_last_order,
+    {{ days_between('histories.first_order_date', 'histories.reference_date') }} as days_since_first_order,
     cast(histories.spend as decimal(18, 2)) as spend,
-    cast(histories.spend / histories.orders as decimal(18, 2)) as average_order_value,
-    cast(states.order_value as decimal(18, 2)) as last_order_value,
-    cast(histories.items / histories.orders as decimal(9, 2)) as average_items,
-    cast(histories.freight / nullif(histories.spend, 0) as decimal(9, 4)) as freight_ratio,
-    cast(histories.categories as int) as categories,
-    states.category as last_category,
-    states.state,
-    cast(histories.installments / histories.orders as decimal(9, 2)) as average_installments,
+    {{ quotient('histories.spend', 'histories.orders', 'decimal(18, 2)') }} as average_order_value,
+    cast(histories.last_order_value as decimal(18, 2)) as last_order_value,
+    {{ quotient('histories.items', 'histories.orders', 'decimal(9, 2)') }} as average_items,
+    {{ quotient('histories.freight', 'histories.spend', 'decimal(9, 4)') }} as freight_ratio,
+    cast(histories.categories as int) as main_categories,
+    histories.last_category,
+    histories.state,
+    {{ quotient('histories.installments', 'histories.orders', 'decimal(9, 2)') }} as average_installments,
     cast(histories.voucher_orders as int) as voucher_orders,
     cast(histories.boleto_orders as int) as boleto_orders,
     cast(histories.delivered_orders as int) as delivered_orders,
-    cast(histories.late_orders as int) as late_orders,
-    cast(histories.delivery_days / nullif(histories.delivered_orders, 0) as decimal(9, 2)) as average_delivery_days,
+    cast(histories.late_orders as int) as late_or_overdue_orders,
+    {{ quotient('histories.delivery_days', 'histories.delivered_orders', 'decimal(9, 2)') }} as average_delivery_days,
     cast(coalesce(opinions.reviews, 0) as int) as reviews,
-    cast(opinions.review_scores / opinions.reviews as decimal(3, 2)) as average_review_score,
+    {{ quotient('opinions.review_scores', 'opinions.reviews', 'decimal(3, 2)') }} as average_review_score,
     opinions.lowest_review_score,
     cast(coalesce(engagement.active_days, 0) as int) as active_days,
     cast(coalesce(engagement.views, 0) as int) as views,
     cast(coalesce(engagement.carts, 0) as int) as carts,
-    {{ days_between('engagement.last_event_at', 'states.reference_date') }} as days_since_last_visit,
+    {{ days_between('engagement.last_event_at', 'histories.reference_date') }} as days_since_last_visit,
     engagement.behaviour_provenance,
-    {{ days_between('states.reference_date', 'states.next_purchase_date') }} as days_to_next_purchase,
-    {{ days_between('states.reference_date', 'states.reporting_date') }} + 1 as label_days
-from states
-inner join histories
-    on
-        states.customer_unique_id = histories.customer_unique_id
-        and states.reference_date = histories.reference_date
+    {{ days_between('histories.reference_date', 'histories.next_purchase_date') }} as days_to_next_purchase,
+    {{ days_between('histories.reference_date', 'histories.reporting_date') }} + 1 as label_days
+from histories
 left join opinions
     on
-        states.customer_unique_id = opinions.customer_unique_id
-        and states.reference_date = opinions.reference_date
+        histories.customer_unique_id = opinions.customer_unique_id
+        and histories.reference_date = opinions.reference_date
 left join engagement
     on
-        states.customer_unique_id = engagement.customer_unique_id
-        and states.reference_date = engagement.reference_date
+        histories.customer_unique_id = engagement.customer_unique_id
+        and histories.reference_date = engagement.reference_date

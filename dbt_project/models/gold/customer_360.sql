@@ -48,9 +48,9 @@ purchase_history as (
         max(purchased_at) as last_purchase_at,
         count(delivery_days) as delivered_orders,
         count(case when days_late > 0 then 1 end) as late_orders,
-        cast(avg(delivery_days) as decimal(9, 2)) as average_delivery_days,
+        {{ quotient('sum(delivery_days)', 'count(delivery_days)', 'decimal(9, 2)') }} as average_delivery_days,
         count(review_score) as reviewed_orders,
-        cast(sum(review_score) / nullif(count(review_score), 0) as decimal(3, 2)) as average_review_score
+        {{ quotient('sum(review_score)', 'count(review_score)', 'decimal(3, 2)') }} as average_review_score
     from orders
     group by customer_unique_id
 ),
@@ -80,7 +80,7 @@ engagement as (
         customer_unique_id,
         count(*) as sessions,
         sum(views) as views,
-        count(case when carts > 0 then 1 end) as sessions_with_cart,
+        count(case when furthest_step in ('cart', 'checkout', 'purchase') then 1 end) as sessions_with_cart,
         count(case when is_cart_left then 1 end) as carts_left,
         coalesce(sum(value_at_stake), 0) as value_left,
         max(ended_at) as last_visit_at,
@@ -129,8 +129,8 @@ select
     scored.tenure_days,
     scored.first_purchase_at,
     scored.last_purchase_at,
-    cast(scored.monetary / scored.frequency as decimal(18, 2)) as average_order_value,
-    cast(scored.items / scored.frequency as decimal(9, 2)) as average_items,
+    {{ quotient('scored.monetary', 'scored.frequency', 'decimal(18, 2)') }} as average_order_value,
+    {{ quotient('scored.items', 'scored.frequency', 'decimal(9, 2)') }} as average_items,
     cast(coalesce(tastes.categories, 0) as int) as categories,
     tastes.category as favourite_category,
     cast(coalesce(scored.delivered_orders, 0) as int) as delivered_orders,

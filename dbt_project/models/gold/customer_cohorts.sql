@@ -76,7 +76,7 @@ select
     cast(followed.active_customers as double) / followed.customers as retention,
     cast(followed.revenue as decimal(18, 2)) as revenue,
     cast(followed.revenue_so_far as decimal(18, 2)) as revenue_so_far,
-    cast(followed.revenue_so_far / followed.customers as decimal(18, 2)) as revenue_per_customer,
+    {{ quotient('followed.revenue_so_far', 'followed.customers', 'decimal(18, 2)') }} as revenue_per_customer,
     last_day(followed.active_month) <= as_of.reporting_date as is_complete
 from followed
 cross join as_of

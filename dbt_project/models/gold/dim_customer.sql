@@ -13,7 +13,7 @@ select
     customer_360.state,
     geolocation.latitude,
     geolocation.longitude,
-    cast(date_trunc('month', customer_360.first_purchase_at) as date) as cohort_month,
+    {{ month_of('customer_360.first_purchase_at') }} as cohort_month,
     customer_360.rfm_segment
 from customer_360
 left join geolocation on customer_360.zip_code_prefix = geolocation.zip_code_prefix

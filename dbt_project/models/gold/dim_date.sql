@@ -6,13 +6,26 @@ orders as (
     select * from {{ ref('orders') }}
 ),
 
--- Whole years, and one more: a time-intelligence function wants no gap, and forecasts reach beyond the data.
+sessions as (
+    select * from {{ ref('sessions') }}
+),
+
+beginnings as (
+    select min(purchased_at) as first_moment from orders
+    union all
+    select min(started_at) as first_moment from sessions
+),
+
+-- Whole years, and one more: time intelligence wants no gap, and forecasts reach beyond the data. The first week is
+-- whole too.
 span as (
     select
-        date_trunc('year', least(min(orders.purchased_at), min(cast(as_of.as_of_date as timestamp)))) as first_day,
+        date_trunc(
+            'year', date_trunc('week', least(min(beginnings.first_moment), min(as_of.as_of_date)))
+        ) as first_day,
         add_months(date_trunc('year', max(as_of.as_of_date)), 24) as first_day_after
     from as_of
-    left join orders on cast(orders.purchased_at as date) <= as_of.as_of_date
+    cross join beginnings
 ),
 
 days as (

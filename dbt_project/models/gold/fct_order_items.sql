@@ -18,13 +18,28 @@ order_reviews as (
     select * from {{ ref('order_reviews') }}
 ),
 
+-- What came after the as-of date was not known on it.
+known_orders as (
+    select
+        orders.*,
+        case
+            when cast(orders.delivered_to_customer_at as date) <= as_of.as_of_date
+                then orders.delivered_to_customer_at
+        end as delivered_at
+    from orders
+    cross join as_of
+    where cast(orders.purchased_at as date) <= as_of.as_of_date
+),
+
 -- Reviews and payments of an order are brought to one row before the join: an order can have several of each.
 opinions as (
     select
-        order_id,
-        cast(avg(review_score) as decimal(3, 2)) as review_score
+        order_reviews.order_id,
+        {{ quotient('sum(order_reviews.review_score)', 'count(*)', 'decimal(3, 2)') }} as review_score
     from order_reviews
-    group by order_id
+    cross join as_of
+    where cast(coalesce(order_reviews.answered_at, as_of.as_of_date) as date) <= as_of.as_of_date
+    group by order_reviews.order_id
 ),
 
 ways_to_pay as (
@@ -60,13 +75,11 @@ select
     cast(case when orders.is_revenue_order then order_items.price else 0 end as decimal(18, 2)) as revenue,
     main_payments.payment_type,
     main_payments.installments,
-    orders.delivered_to_customer_at as delivered_at,
-    {{ days_between('orders.purchased_at', 'orders.delivered_to_customer_at') }} as delivery_days,
-    {{ days_between('orders.estimated_delivery_at', 'orders.delivered_to_customer_at') }} as days_late,
+    orders.delivered_at,
+    {{ days_between('orders.purchased_at', 'orders.delivered_at') }} as delivery_days,
+    {{ days_between('orders.estimated_delivery_at', 'orders.delivered_at') }} as days_late,
     opinions.review_score
 from order_items
-inner join orders on order_items.order_id = orders.order_id
-cross join as_of
+inner join known_orders as orders on order_items.order_id = orders.order_id
 left join main_payments on order_items.order_id = main_payments.order_id
 left join opinions on order_items.order_id = opinions.order_id
-where cast(orders.purchased_at as date) <= as_of.as_of_date

@@ -22,7 +22,8 @@ clicks as (
         case when events.event_type = 'product_view' then 1 else 0 end as views,
         case when events.event_type = 'add_to_cart' then 1 else 0 end as carts,
         0 as purchases,
-        events.event_at as happened_at
+        events.event_at as happened_at,
+        events.provenance
     from events
     inner join customers on events.customer_unique_id = customers.customer_unique_id
     cross join as_of
@@ -38,7 +39,8 @@ purchases as (
         0 as views,
         0 as carts,
         1 as purchases,
-        purchased_at as happened_at
+        purchased_at as happened_at,
+        cast(null as string) as provenance
     from lines
 ),
 
@@ -56,7 +58,8 @@ counted as (
         sum(carts) as carts,
         sum(purchases) as purchases,
         max(happened_at) as last_interaction_at,
-        max(case when purchases = 1 then happened_at end) as last_purchase_at
+        max(case when purchases = 1 then happened_at end) as last_purchase_at,
+        min(provenance) as behaviour_provenance
     from interactions
     group by
         customer_unique_id,
@@ -71,5 +74,6 @@ select
     cast(purchases as int) as purchases,
     {{ interaction_strength('views', 'carts', 'purchases') }} as interaction_strength,
     last_interaction_at,
-    last_purchase_at
+    last_purchase_at,
+    behaviour_provenance
 from counted

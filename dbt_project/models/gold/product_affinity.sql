@@ -17,5 +17,5 @@ select
     cast(sessions_together as double) / nullif(sessions_with_product, 0) as view_confidence,
     cast(sessions_together as double) * session_count
     / nullif(cast(sessions_with_product as double) * sessions_with_other, 0) as view_lift,
-    view_provenance
+    behaviour_provenance
 from pairs

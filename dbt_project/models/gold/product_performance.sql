@@ -43,7 +43,7 @@ sold as (
         end) as revenue_4_weeks_before,
         count(days_late) as delivered_units,
         count(case when days_late > 0 then 1 end) as late_units,
-        cast(avg(review_score) as decimal(3, 2)) as average_review_score
+        {{ quotient('sum(review_score)', 'count(review_score)', 'decimal(3, 2)') }} as average_review_score
     from lines
     group by product_id
 ),
@@ -106,7 +106,7 @@ select
     cast(units as int) as units,
     cast(revenue as decimal(18, 2)) as revenue,
     cast(freight as decimal(18, 2)) as freight,
-    cast(revenue / nullif(units, 0) as decimal(18, 2)) as average_price,
+    {{ quotient('revenue', 'units', 'decimal(18, 2)') }} as average_price,
     cast(revenue_rank as int) as revenue_rank,
     case
         when revenue = 0 then 'none'

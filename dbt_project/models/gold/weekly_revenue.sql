@@ -48,7 +48,7 @@ select
     cast(weeks.freight as decimal(18, 2)) as freight,
     cast(weeks.orders as int) as orders,
     cast(weeks.items as int) as items,
-    cast(weeks.revenue / nullif(weeks.orders, 0) as decimal(18, 2)) as average_order_value,
+    {{ quotient('weeks.revenue', 'weeks.orders', 'decimal(18, 2)') }} as average_order_value,
     coalesce(
         weeks.week_start between as_of.first_complete_week and as_of.last_complete_week, false
     ) as is_complete
