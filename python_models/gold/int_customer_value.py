@@ -252,8 +252,8 @@ def purchase_histories(lines):
             an order, none after the reporting date.
 
     Returns:
-        A Spark frame with customer_unique_id, repeat_occasions, days_first_to_last, age_days and revenue_cents, one row
-        per person.
+        A Spark frame with customer_unique_id, repeat_occasions, days_first_to_last, age_days and revenue_cents, one
+        row per person.
     """
     from pyspark.sql import functions as F
 
@@ -276,7 +276,7 @@ def customer_value(people):
         people: a Spark frame as :func:`purchase_histories` returns it.
 
     Returns:
-        A Spark frame with its columns, and probability_alive, expected_occasions (occasions) and expected_occasion_cents.
+        A Spark frame with its columns, and probability_alive, expected_occasions and expected_occasion_cents.
     """
     from pyspark.sql import functions as F
 
