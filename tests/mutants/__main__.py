@@ -83,8 +83,8 @@ def show(console: Console, report: Report, wanted: int, seconds: float) -> None:
             console.print(described(one))
     for model, reason in report.unfit.items():
         console.print(Text(f"Left out: {model}: {reason}"))
-    for mutant in report.stale:
-        console.print(Text(f"Judged equivalent, but no longer there: {mutant.model}, {mutant.fault.before}"))
+    for known in report.stale:
+        console.print(Text(f"Judged equivalent, but no longer there: {known.model}, {known.before}"))
     table = Table("operator", "caught", "of", "share")
     for name, caught, total in by_operator(report):
         table.add_row(name, str(caught), str(total), f"{caught / total:.0%}")
@@ -105,6 +105,8 @@ def described(one: Tried) -> Text:
     place = f"{fault.where}{f', place {fault.number}' if fault.number > 1 else ''}"
     lines = list(difflib.unified_diff([fault.before], [fault.after], model, model, lineterm="", n=0))[3:]
     text = Text(f"{one.mutant.id}  {model}  {fault.operator}  ({place})\n", style="bold")
+    if len(one.models) > 1:
+        text.append(f"  in {', '.join(one.models)}\n", style="not bold")
     for line in lines:
         text.append(f"  {line}\n", style="red" if line.startswith("-") else "green")
     if one.equivalent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 OPERATORS = (
@@ -25,6 +25,9 @@ OPERATORS = (
     "logic",
     "arithmetic",
 )
+
+MACRO = "(macro)"
+"""Stands for the model where a fault is in a macro: it is planted in every model that the macro writes it into."""
 
 SHOWN = 90
 """A fragment grows up to so many characters: enough to recognise a place, too few to change with its surroundings."""
@@ -49,7 +52,7 @@ class Fault(NamedTuple):
 
     Attributes:
         operator: the kind of change, one of ``OPERATORS``.
-        where: the CTE or function that it is in.
+        where: the CTE and its column or clause, or the function, that it is in.
         before: the code around it, as it is.
         after: the same with the change.
         number: counts from 1 where all of that is the same for several places.
@@ -63,7 +66,7 @@ class Fault(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """A fault in a model; what it is keyed by says nothing about lines, so unrelated edits leave it alone."""
+    """A fault in a model, or in a macro of several; its key holds no lines, so unrelated edits leave it alone."""
 
     model: str
     fault: Fault
@@ -83,6 +86,8 @@ class Edit:
         """The node that is replaced or dropped."""
         self.apply = apply
         self.undo = undo
+        self.gone = False
+        """Whether nothing is left of the child, and its neighbours do not belong to the fault."""
 
 
 def numbered(faults: Iterable[tuple[Fault, Edit]]) -> Iterator[tuple[Fault, Edit]]:
@@ -91,6 +96,44 @@ def numbered(faults: Iterable[tuple[Fault, Edit]]) -> Iterator[tuple[Fault, Edit
     for fault, edit in faults:
         seen[fault] += 1
         yield fault._replace(number=seen[fault]), edit
+
+
+def is_foreign(fault: Fault, source: str) -> bool:
+    """Whether a fault of a model is in code that its file does not hold, because a macro writes it.
+
+    Args:
+        fault: of the compiled SQL, in which names are lower case and keywords upper.
+        source: the model's file.
+    """
+    return not _names(fault.before) <= set(re.findall(r"\w+", source.lower()))
+
+
+def _names(sql: str) -> set[str]:
+    return set(re.findall(r"\b[a-z_][a-z0-9_]*\b", sql)) - {"day"}
+
+
+def placed(faults: Mapping[str, Iterable[Fault]], sources: Mapping[str, str]) -> dict[Mutant, tuple[str, ...]]:
+    """The mutants, each with the models to plant it in: one, or all that a macro writes the same code into.
+
+    A macro does not know the columns of a model: what swaps one of them into its code is no slip of a hand.
+    """
+    writers: dict[Fault, list[str]] = {}
+    foreign = {
+        model: {fault for fault in some if is_foreign(fault, sources[model])} for model, some in faults.items()
+    }
+    for model, of_a_macro in foreign.items():
+        for fault in of_a_macro:
+            writers.setdefault(fault, []).append(model)
+    places: dict[Mutant, tuple[str, ...]] = {}
+    for model, some in faults.items():
+        for fault in some:
+            swapped_in = fault.operator == "swapped column" and _names(fault.after) - _names(fault.before)
+            if fault in foreign[model] and swapped_in:
+                continue
+            models = tuple(writers.get(fault, ()))
+            shared = model in models and len(models) > 1
+            places[Mutant(MACRO if shared else model, fault)] = models if shared else (model,)
+    return places
 
 
 def kind_of_column(name: str) -> str:

@@ -17,6 +17,8 @@ DIALECT = "spark"
 # A model reads tables here and fixtures in a unit test; the days of an increment differ from run to run.
 PLACES = re.compile(r"\b(?:bronze|silver|gold)\.|__dbt__cte__(?:bronze__)?")
 DAYS = re.compile(r"'20\d\d-\d\d-\d\d(?: \d\d:\d\d:\d\d)?'")
+# In a backfill the condition of an increment has a second part: a fragment that holds it whole shows the first.
+BACKFILL = re.compile(r"\((\S+ >= CAST\('<day>' AS TIMESTAMP\)) OR \(\1 AND \S+ < CAST\('<day>' AS TIMESTAMP\)\)\)")
 MOMENT = re.compile(r"(?:_at|_on|_date|_day|_week|_month|valid_from|valid_to|week_start|moment)$")
 # What a fragment does not grow beyond: clauses, and lists of conditions, which change with their neighbours.
 CLAUSES = (
@@ -46,7 +48,6 @@ AGGREGATES: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.Min: exp.Max,
     exp.Avg: exp.Max,
     exp.ArrayAgg: exp.ArrayUniqueAgg,
-    exp.RowNumber: exp.Rank,
     exp.PercentRank: exp.CumeDist,
     exp.Lag: exp.Lead,
     exp.Lead: exp.Lag,
@@ -92,25 +93,32 @@ def _faults(tree: exp.Expr, operator: str | None = None) -> Iterator[tuple[Fault
     return numbered((_fault(edit), edit) for edit in _edits(tree) if operator is None or edit.operator == operator)
 
 
+def _shown(tree: exp.Expr) -> str:
+    """The SQL of a fragment, the same in all the ways in which a model is rendered."""
+    return BACKFILL.sub(r"(\1)", DAYS.sub("'<day>'", PLACES.sub("", text(tree))))
+
+
 def _fault(edit: Edit) -> Fault:
     child: exp.Expr = edit.child
+    if isinstance(child, exp.SetOperation):
+        return Fault(edit.operator, _where(child), "UNION", "UNION ALL")
     fragment = child
     while fragment.parent is not None and not isinstance(fragment.parent, CLAUSES):
-        larger = text(fragment.parent)
-        if len(larger) > SHOWN and len(text(fragment)) > 12:
+        if len(_shown(fragment.parent)) > SHOWN and len(_shown(fragment)) > 12:
             break
         fragment = fragment.parent
     holder, key, index = fragment.parent, str(fragment.arg_key), fragment.index
-    before = text(fragment)
+    before = _shown(fragment)
+    if edit.gone:
+        return Fault(edit.operator, _where(child), *shortened(_shown(child), ""))
     edit.apply()
     if fragment is child and holder is not None:
         value = holder.args.get(key)
         changed = value[index] if isinstance(value, list) and index is not None else value
-        after = text(changed) if isinstance(changed, exp.Expr) else ""  # a filter that is gone leaves nothing
+        after = _shown(changed) if isinstance(changed, exp.Expr) else ""  # a filter that is gone leaves nothing
     else:
-        after = text(fragment)
+        after = _shown(fragment)
     edit.undo()
-    before, after = (DAYS.sub("'<day>'", PLACES.sub("", sql)) for sql in (before, after))
     if before == after:
         after += " a day later"
     before, after = shortened(before, after)
@@ -118,8 +126,17 @@ def _fault(edit: Edit) -> Fault:
 
 
 def _where(node: exp.Expr) -> str:
+    """The CTE of a node, and the column or the clause of its select."""
     cte = node if isinstance(node, exp.CTE) else node.find_ancestor(exp.CTE)
-    return cte.alias if cte is not None else "select"
+    name = cte.alias if cte is not None else "select"
+    part: exp.Expr | None = node
+    while part is not None and not isinstance(part.parent, exp.Select):
+        part = part.parent
+    if part is None or isinstance(node, exp.Query):
+        return name
+    if isinstance(part, exp.Join):
+        return f"{name} join {part.this.alias_or_name}"
+    return f"{name}.{part.alias_or_name}" if part.alias_or_name else f"{name} {part.key}"
 
 
 def _set(operator: str, child: exp.Expr, holder: exp.Expr, key: str, value: Any) -> Edit:
@@ -157,6 +174,8 @@ def _edits(tree: exp.Expr) -> Iterator[Edit]:
         elif type(node) in COMPARISONS:
             yield from _comparisons(node)
         elif isinstance(node, exp.Is):
+            if node.arg_key == "partition_by":
+                continue  # the same parts, under other names
             negated = node.parent if isinstance(node.parent, exp.Not) else None
             yield _swap("comparison", negated or node, node.copy() if negated else exp.Not(this=node.copy()))
         elif isinstance(node, exp.Between):
@@ -291,9 +310,9 @@ def _conjuncts(holder: exp.Expr, key: str) -> Iterator[Edit]:
     parts = list(condition.flatten(unnest=False))
     for dropped in range(len(parts)):
         rest = [part.copy() for number, part in enumerate(parts) if number != dropped]
-        yield _set(
-            "dropped filter", condition, holder, key, exp.and_(*rest, wrap=False) if len(rest) > 1 else rest[0]
-        )
+        edit = _set("dropped filter", parts[dropped], holder, key, exp.and_(*rest, wrap=False))
+        edit.gone = True
+        yield edit
 
 
 def _selects(node: exp.Select) -> Iterator[Edit]:

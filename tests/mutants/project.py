@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from dbt.compilation import Compiler
 
 from lakehouse import session, settings
 from tests.mutants import operators_python, operators_sql
-from tests.mutants.fault import Mutant
+from tests.mutants.fault import Fault
 
 COPIED = ("data_generation", "dbt_adapter", "dbt_project", "lakehouse", "profiles", "python_models", "tests")
 PYTEST_SECONDS = 240
@@ -30,10 +30,6 @@ class Node(NamedTuple):
     model: str
     status: str
     message: str
-
-
-class NothingToPlant(Exception):
-    """A mutant's place is in nothing that dbt compiled."""
 
 
 class Project:
@@ -115,18 +111,15 @@ class Project:
         """Change from now on what models compile to: given the model's name, its language and its code."""
         self._change = change
 
-    def planting(self, mutant: Mutant | None) -> None:
-        """Plant a fault wherever its place is compiled from now on; None for the project as it is."""
+    def planting(self, fault: Fault, models: Collection[str]) -> None:
+        """Plant a fault from now on wherever its place is compiled in one of the models."""
         self._compiled.clear()
-        if mutant is None:
-            self.changing(None)
-            return
         planters = {"sql": operators_sql.plant, "python": operators_python.plant}
 
         def plant(model: str, language: str, code: str) -> str:
-            if model != mutant.model:
+            if model not in models:
                 return code
-            planted = planters[language](code, mutant.fault)
+            planted = planters[language](code, fault)
             if planted is None:
                 return code
             self._compiled.add(model)

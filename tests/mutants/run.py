@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import multiprocessing
 import os
+import re
 import tempfile
 import threading
 from collections import Counter
@@ -15,10 +17,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from lakehouse import settings
-from tests.mutants.fault import OPERATORS, Fault, Mutant
+from tests.mutants.fault import OPERATORS, Mutant
 from tests.mutants.sample import ordered
 from tests.mutants.worker import CAUGHT, STILLBORN, SURVIVED, Baseline, Outcome, serve
 
@@ -29,11 +31,12 @@ PREPARE_SECONDS, MUTANT_SECONDS = 900, 300
 
 
 class Tried(NamedTuple):
-    """A mutant, what became of it, and, if it is judged equivalent, why."""
+    """A mutant, what became of it, why it is judged equivalent if it is, and the models that it was planted in."""
 
     mutant: Mutant
     outcome: Outcome
     equivalent: str = ""
+    models: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):
@@ -44,14 +47,14 @@ class Report(NamedTuple):
         tried: in the order of the sample.
         unfit: models left out, with the reason.
         found: how many mutants there are, of which the sample is one.
-        stale: judgements of equivalence whose place is gone.
+        stale: judgements of equivalence that cover no mutant any more.
     """
 
     seed: int
     tried: list[Tried]
     unfit: dict[str, str]
     found: int
-    stale: list[Mutant]
+    stale: list[Judgement]
 
     @property
     def counted(self) -> list[Tried]:
@@ -82,24 +85,41 @@ def counts(outcome: Outcome, equivalent: bool) -> bool:
     return outcome.status == CAUGHT or (outcome.status == SURVIVED and not equivalent)
 
 
-def equivalents(path: Path = EQUIVALENT) -> dict[Mutant, str]:
-    """The mutants judged equivalent, and why.
+class Judgement(NamedTuple):
+    """That mutants are equivalent: patterns, in which a star stands for anything, and why."""
+
+    model: str
+    operator: str
+    where: str
+    before: str
+    after: str
+    reason: str
+
+    def covers(self, mutant: Mutant) -> bool:
+        """Whether a mutant is one of those."""
+        given = (mutant.model, *mutant.fault[:4])
+        return all(
+            re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, flags=re.DOTALL)
+            for pattern, text in zip(self[:5], given, strict=True)
+        )
+
+
+def equivalents(path: Path = EQUIVALENT) -> list[Judgement]:
+    """The judgements of equivalence that are committed.
 
     Raises:
-        ValueError: an entry lacks its reason, or is no mutant.
+        ValueError: an entry lacks its reason, or names no operator.
     """
-    reasons: dict[Mutant, str] = {}
+    judgements = []
     for entry in yaml.safe_load(path.read_text()) or []:
-        entry = dict(entry)
-        model, reason = entry.pop("model", ""), str(entry.pop("reason", "")).strip()
         try:
-            mutant = Mutant(model, Fault(**entry))
+            judgement = Judgement(**{name: str(text).strip() for name, text in entry.items()})
         except TypeError as error:
             raise ValueError(f"{path.name}: {entry}: {error}") from None
-        if not model or not reason or mutant.fault.operator not in OPERATORS:
-            raise ValueError(f"{path.name}: {mutant} needs a model, a known operator and a reason.")
-        reasons[mutant] = reason
-    return reasons
+        if not judgement.reason or judgement.operator not in OPERATORS:
+            raise ValueError(f"{path.name}: {entry} needs a known operator and a reason.")
+        judgements.append(judgement)
+    return judgements
 
 
 class Crew:
@@ -184,15 +204,18 @@ def run(
 
     Raises:
         RuntimeError: a test fails without any fault, no model matches, or a worker broke.
+        ValueError: a judgement of equivalence makes no sense.
     """
+    judgements = equivalents()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder, crews(Path(folder), jobs) as workers:
         tell("making a shop and building it", 0, count, 0)
         workers[0].call(PREPARE_SECONDS, "prepare")
         tell("reading the models", 0, count, 0)
-        base: Baseline = workers[0].call(PREPARE_SECONDS, "baseline", list(select))
-        known = equivalents()
-        every = [Mutant(model, fault) for model, faults in base.faults.items() for fault in faults]
-        queue = ordered(every, seed)
+        base: Baseline = workers[0].call(PREPARE_SECONDS, "baseline")
+        selected = [mutant for mutant, models in base.places.items() if is_selected(models, select)]
+        if not selected:
+            raise RuntimeError(f"There are no mutants of models called {' or '.join(select)}.")
+        queue = ordered(selected, seed)
         tried: dict[int, Tried] = {}
         going: set[int] = set()
         broken: list[BaseException] = []
@@ -220,12 +243,13 @@ def run(
                 while (given := next_one()) is not None:
                     number, mutant = given
                     try:
-                        outcome: Outcome = crew.call(MUTANT_SECONDS, "attempt", mutant)
+                        outcome: Outcome = crew.call(MUTANT_SECONDS, "attempt", mutant.fault, base.places[mutant])
                     except TimeoutError as error:
                         outcome = Outcome(STILLBORN, "", (str(error),))
+                    reason = next((known.reason for known in judgements if known.covers(mutant)), "")
                     with lock:
                         going.discard(number)
-                        tried[number] = Tried(mutant, outcome, known.get(mutant, ""))
+                        tried[number] = Tried(mutant, outcome, reason, base.places[mutant])
                         done = Report(seed, list(tried.values()), {}, 0, [])
                         tell(mutant.model, len(done.counted), count, len(done.survivors))
                         lock.notify_all()
@@ -242,8 +266,13 @@ def run(
                 thread.join(0.2)
         if broken:
             raise RuntimeError(str(broken[0])) from broken[0]
-        stale = [mutant for mutant in known if mutant.model in base.faults and mutant not in set(every)]
-        return Report(seed, [tried[number] for number in sorted(tried)], base.unfit, len(every), stale)
+        stale = [known for known in judgements if not any(map(known.covers, base.places))]
+        return Report(seed, [tried[number] for number in sorted(tried)], base.unfit, len(selected), stale)
+
+
+def is_selected(models: Sequence[str], select: Sequence[str]) -> bool:
+    """Whether one of the models matches one of the patterns; true without any."""
+    return not select or any(fnmatch.fnmatch(model, pattern) for model in models for pattern in select)
 
 
 def by_operator(report: Report) -> list[tuple[str, int, int]]:
@@ -271,6 +300,7 @@ def write(report: Report, path: Path = RESULTS) -> None:
                 **one.mutant.fault._asdict(),
                 **one.outcome._asdict(),
                 "equivalent": one.equivalent,
+                "models": one.models,
             }
             for one in report.tried
         ],

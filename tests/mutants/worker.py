@@ -8,7 +8,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from fnmatch import fnmatch
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from data_generation.request import Request
 from lakehouse import pipeline, session
 from tests.delta import contents, differences
 from tests.mutants import operators_python, operators_sql
-from tests.mutants.fault import Fault, Mutant
+from tests.mutants.fault import Fault, Mutant, placed
 from tests.mutants.project import Node, Project, copied, python_tests, run_pytest
 
 FIRST_DAY, DAYS, BUILT_DAYS = date(2018, 3, 1), 20, 10
@@ -44,9 +43,14 @@ class Outcome(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """The project without faults: all faults by model, and the models that cannot be printed from their tree."""
+    """The project without faults.
 
-    faults: dict[str, list[Fault]]
+    Attributes:
+        places: every mutant, with the models to plant it in.
+        unfit: models that cannot be printed from their tree, with the reason; they have no mutants.
+    """
+
+    places: dict[Mutant, tuple[str, ...]]
     unfit: dict[str, str]
 
 
@@ -110,25 +114,12 @@ class Worker:
             said = "\n".join(f"  {node.name}: {node.message[:500]}" for node in broken[:10])
             raise RuntimeError(f"Without any fault, dbt {' '.join(words)} does not pass:\n{said}")
 
-    def baseline(self, select: Sequence[str]) -> Baseline:
-        """Print each chosen model from its tree, without a fault, and see that nothing changes for it.
-
-        Args:
-            select: patterns of names; none for all models.
-
-        Raises:
-            RuntimeError: no model matches.
-        """
+    def baseline(self) -> Baseline:
+        """Print each model from its tree, without a fault, see that nothing changes for it, and find its mutants."""
         languages = self.project.models()
-        models = [name for name in languages if not select or any(fnmatch(name, pattern) for pattern in select)]
-        if not models:
-            raise RuntimeError(f"No model is called {' or '.join(select)}.")
-        chosen = set(models)
         unfit: dict[str, str] = {}
 
         def printed(model: str, language: str, code: str) -> str:
-            if model not in chosen:
-                return code
             try:
                 return operators_sql.text(operators_sql.parse(code)) if language == "sql" else _unparsed(code)
             except Exception as error:
@@ -146,16 +137,16 @@ class Worker:
         for start, reference, words in stages:
             nodes = self.project.run(copied(start, self.scratch), *words)
             for node in nodes:
-                if node.status in ("fail", "error") and node.model in chosen:
+                if node.status in ("fail", "error") and node.model in languages:
                     unfit.setdefault(node.model, f"{node.name} fails: {node.message[:200]}")
             if reference is not None:
                 for table in self._differing(reference):
-                    if table in chosen:
+                    if table in languages:
                         unfit.setdefault(table, "its table is another")
         self.project.recording(None)
         self.project.changing(None)
         faults: dict[str, list[Fault]] = {}
-        for model in models:
+        for model in languages:
             if languages[model] == "python":
                 source = self.project.source(model)
                 if python_tests(model):
@@ -169,17 +160,18 @@ class Worker:
                 # Rendered in several ways, in each of which some places may be that the others lack.
                 rendered = sorted(recorded.get(model, ()), key=lambda sql: (len(sql), sql))
                 faults[model] = list(dict.fromkeys(fault for sql in rendered for fault in operators_sql.faults(sql)))
-        return Baseline({model: found for model, found in faults.items() if model not in unfit}, unfit)
+        fit = {model: found for model, found in faults.items() if model not in unfit}
+        return Baseline(placed(fit, {model: self.project.source(model) for model in fit}), unfit)
 
     # --- a mutant
 
-    def attempt(self, mutant: Mutant) -> Outcome:
-        """Plant a fault and run the tests of its model, the cheapest first, until one fails."""
-        self.project.planting(mutant)
+    def attempt(self, fault: Fault, models: Sequence[str]) -> Outcome:
+        """Plant a fault in one or several models and run their tests, the cheapest first, until one fails."""
+        self.project.planting(fault, models)
         differs: set[str] = set()
         ran = False
         try:
-            for stage, run in self._stages(mutant, differs):
+            for stage, run in self._stages(fault, models, differs):
                 nodes = run()
                 # A rendering may lack the place: then the stage has run the project as it is.
                 ran = ran or self.project.planted or stage == "pytest"
@@ -188,17 +180,18 @@ class Worker:
                 if broken := [node for node in nodes if node.status in ("error", "runtime error")]:
                     return Outcome(STILLBORN, stage, (f"{broken[0].name}: {broken[0].message[:300]}",))
         finally:
-            self.project.planting(None)
+            self.project.changing(None)
             session.close_session("local", self.scratch)
         if not ran:
             return Outcome(STILLBORN, "", ("its place was not compiled",))
         return Outcome(SURVIVED, "", (), tuple(sorted(differs)))
 
-    def _stages(self, mutant: Mutant, differs: set[str]) -> list[tuple[str, Callable[[], list[Node]]]]:
-        model = mutant.model
-
+    def _stages(
+        self, fault: Fault, models: Sequence[str], differs: set[str]
+    ) -> list[tuple[str, Callable[[], list[Node]]]]:
         def unit() -> list[Node]:
-            return self.project.run(self.shop.built, "test", "--select", f"{model},test_type:unit")
+            tests = [f"{model},test_type:unit" for model in models]
+            return self.project.run(self.shop.built, "test", "--select", *tests)
 
         def build(start: Path, reference: Path, *words: str) -> list[Node]:
             nodes = self.project.run(copied(start, self.scratch), "build", *words, *NO_UNIT_TESTS)
@@ -207,20 +200,22 @@ class Worker:
             return nodes
 
         def data() -> list[Node]:
-            return build(self.shop.built, self.shop.refreshed, "--full-refresh", "--select", f"{model}+")
+            return build(
+                self.shop.built, self.shop.refreshed, "--full-refresh", "--select", *(f"{model}+" for model in models)
+            )
 
         def increment() -> list[Node]:
             return build(self.shop.waiting, self.shop.built)
 
         def pytest() -> list[Node]:
-            source = operators_python.plant(self.project.source(model), mutant.fault)
+            source = operators_python.plant(self.project.source(models[0]), fault)
             assert source is not None
-            return run_pytest(model, source, self.folder)
+            return run_pytest(models[0], source, self.folder)
 
         stages: list[tuple[str, Callable[[], list[Node]]]] = [("unit", unit), ("data", data)]
-        if self.project.models()[model] == "python":
-            stages = [*stages[1:], *([("pytest", pytest)] if python_tests(model) else [])]
-        elif self.project.has_increments(model):
+        if self.project.models()[models[0]] == "python":
+            stages = [*stages[1:], *([("pytest", pytest)] if python_tests(models[0]) else [])]
+        elif any(map(self.project.has_increments, models)):
             stages.append(("increment", increment))
         return stages
 

@@ -10,8 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.mutants import operators_python, operators_sql
-from tests.mutants.fault import OPERATORS, SHOWN, Fault, Mutant, kind_of_column, next_of_kind, shortened
-from tests.mutants.run import Report, Tried, by_operator, equivalents, write
+from tests.mutants.fault import (
+    MACRO,
+    OPERATORS,
+    SHOWN,
+    Fault,
+    Mutant,
+    kind_of_column,
+    next_of_kind,
+    placed,
+    shortened,
+)
+from tests.mutants.run import Report, Tried, by_operator, equivalents, is_selected, write
 from tests.mutants.sample import ordered
 from tests.mutants.worker import CAUGHT, STILLBORN, SURVIVED, Outcome
 
@@ -25,7 +35,7 @@ SQL = {
         "select 1 from t left join u on t.a = u.a inner join v on t.a = v.a cross join w",
         ["INNER JOIN u ON t.a = u.a", "LEFT JOIN v ON t.a = v.a"],
     ),
-    "dropped filter": ("select 1 from t where a and b < 2", ["b < 2", "a"]),
+    "dropped filter": ("select 1 from t where a and b < 2 union all select 2 from u where c", ["", "", ""]),
     "dropped branch": (
         "select case when a then 1 when b then 2 end as c from t",
         ["CASE WHEN b THEN 2 END AS c", "CASE WHEN a THEN 1 END AS c"],
@@ -166,12 +176,15 @@ def test_a_fault_without_its_place_is_not_planted() -> None:
 
 
 def test_a_fault_is_the_same_wherever_a_model_is_rendered() -> None:
-    sql = "with o as (select * from {} where purchased_at >= timestamp '{} 00:00:00') select * from o"
-    of_a_build = operators_sql.faults(sql.format("silver.orders", "2018-04-10"))
-    of_a_unit_test = operators_sql.faults(sql.format("__dbt__cte__orders", "2020-12-31"))
+    sql = "with o as (select * from {} where (purchased_at >= timestamp '{} 00:00:00'{}) or is_new) select * from o"
+    of_a_build = operators_sql.faults(sql.format("silver.orders", "2018-04-10", ""))
+    of_a_unit_test = operators_sql.faults(sql.format("__dbt__cte__orders", "2020-12-31", ""))
     assert of_a_build == of_a_unit_test
+    again = " or (purchased_at >= timestamp '2017-01-01 00:00:00' and purchased_at < timestamp '2017-02-01 00:00:00')"
+    of_a_backfill = operators_sql.faults(sql.format("silver.orders", "2018-04-10", again))
+    assert set(of_a_build) < set(of_a_backfill)
     later = next(fault for fault in of_a_build if fault.after.endswith("a day later"))
-    planted = operators_sql.plant(sql.format("silver.orders", "2018-12-31"), later)
+    planted = operators_sql.plant(sql.format("silver.orders", "2018-12-31", ""), later)
     assert planted is not None
     assert "'2019-01-01 00:00:00'" in planted
 
@@ -180,7 +193,7 @@ def test_a_fault_survives_edits_elsewhere_and_tells_its_like_apart() -> None:
     sql = "with v as (select case when a < 5 then 'low' end as c from u) select * from v"
     fault = next(fault for fault in operators_sql.faults(sql) if fault.operator == "comparison")
     assert fault == Fault(
-        "comparison", "v", "CASE WHEN a < 5 THEN 'low' END AS c", "CASE WHEN a <= 5 THEN 'low' END AS c"
+        "comparison", "v.c", "CASE WHEN a < 5 THEN 'low' END AS c", "CASE WHEN a <= 5 THEN 'low' END AS c"
     )
     long = "select case when a < 5 then 'low' {} end as c from t"
     many = " ".join(f"when a < {number} then 'under {number}'" for number in range(6, 12))
@@ -293,13 +306,49 @@ def test_the_results_are_written_whole(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+ENTRY = "- {model: m, operator: constant, where: select*, before: '*1', after: '*2'%s}"
+
+
 def test_judgements_of_equivalence_have_reasons(tmp_path: Path) -> None:
-    assert all(len(reason) > 20 for reason in equivalents().values())
+    assert all(len(judgement.reason) > 20 for judgement in equivalents())
     file = tmp_path / "equivalent.yml"
-    entry = "- {model: m, operator: constant, where: select, before: '1', after: '2'%s}"
-    file.write_text(entry % ", reason: never read")
-    assert equivalents(file) == {Mutant("m", Fault("constant", "select", "1", "2")): "never read"}
-    for wrong in (entry % "", entry % ", reason: never read, line: 3", "- {model: m, operator: x, reason: y}"):
+    for wrong in (
+        ENTRY % "",
+        ENTRY % ", reason: never read, line: 3",
+        ENTRY % ", reason: ''",
+        "- {model: m, reason: y}",
+    ):
         file.write_text(wrong)
         with pytest.raises(ValueError, match=r"equivalent\.yml"):
             equivalents(file)
+
+
+def test_a_judgement_covers_what_its_patterns_match(tmp_path: Path) -> None:
+    file = tmp_path / "equivalent.yml"
+    file.write_text(ENTRY % ", reason: never read")
+    (judgement,) = equivalents(file)
+    assert judgement.covers(Mutant("m", Fault("constant", "select.a", "a = 1", "a = 2")))
+    assert judgement.covers(Mutant("m", Fault("constant", "select", "1", "2", 3)))
+    assert not judgement.covers(Mutant("m", Fault("constant", "select", "1", "3")))
+    assert not judgement.covers(Mutant("n", Fault("constant", "select", "1", "2")))
+    assert not judgement.covers(Mutant("m", Fault("constant", "typed", "1", "2")))
+
+
+def test_what_a_macro_writes_into_several_models_is_one_mutant() -> None:
+    macro = Fault("sort order", "select.rank", "ORDER BY _source_row DESC", "ORDER BY _source_row ASC")
+    own = Fault("comparison", "select where", "broken_rule IS NULL", "NOT broken_rule IS NULL")
+    sources = {
+        "a": "select {{ rank() }} where broken_rule is null",
+        "b": "select {{ rank() }} where broken_rule is null",
+    }
+    places = placed({"a": [macro, own], "b": [macro, own]}, sources)
+    assert places == {Mutant(MACRO, macro): ("a", "b"), Mutant("a", own): ("a",), Mutant("b", own): ("b",)}
+    assert placed({"a": [macro]}, sources) == {Mutant("a", macro): ("a",)}
+    unlike = Fault("swapped column", "select.rank", "ORDER BY _source_row DESC", "ORDER BY seller_id DESC")
+    assert placed({"a": [unlike]}, sources) == {}
+
+
+def test_models_are_selected_by_pattern() -> None:
+    assert is_selected(("stg_orders", "orders"), [])
+    assert is_selected(("stg_orders", "orders"), ["stg_*"])
+    assert not is_selected(("orders",), ["stg_*", "order"])
