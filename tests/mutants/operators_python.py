@@ -60,10 +60,15 @@ JOINS = {
     "left_semi": "left_anti",
     "left_anti": "left_semi",
 }
-SQL_TEXT = ("where", "filter", "expr", "selectExpr")
+# What the text that a function takes is part of: a condition, or an expression that may have a name.
+SQL_TEXT = {
+    "where": "SELECT * FROM frame WHERE ",
+    "filter": "SELECT * FROM frame WHERE ",
+    "expr": "SELECT ",
+    "selectExpr": "SELECT ",
+}
 MOMENT = re.compile(r"(?:_at|_on|_date|_day|_week|_month|moment|timestamp|timedelta|datetime64|cutoff)\b")
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
-SELECT = "SELECT * FROM frame WHERE "
 
 
 def faults(source: str) -> list[Fault]:
@@ -278,7 +283,7 @@ class _Module:
             if len(items) > 1:
                 yield from (self.drop("status list", item) for item in items)
         if name in SQL_TEXT:
-            yield from self.sql(node)
+            yield from self.sql(node, SQL_TEXT[name])
 
     def sorts(self, node: ast.Call) -> Iterator[Edit]:
         keys = node.args[0].elts if len(node.args) == 1 and isinstance(node.args[0], ast.List) else node.args
@@ -295,15 +300,15 @@ class _Module:
         elif isinstance(how, ast.Constant) and (other := JOINS.get(str(how.value))):
             yield self.swap("join kind", how, ast.Constant(other))
 
-    def sql(self, node: ast.Call) -> Iterator[Edit]:
+    def sql(self, node: ast.Call, query_before: str) -> Iterator[Edit]:
         for given in node.args:
             if not isinstance(given, ast.Constant) or not isinstance(given.value, str) or NAME.fullmatch(given.value):
                 continue
-            query = SELECT + given.value
+            query = query_before + given.value
             for fault in operators_sql.faults(query):
                 planted = operators_sql.plant(query, fault)
-                if planted is not None and planted.startswith(SELECT):
-                    yield self.swap(fault.operator, given, ast.Constant(planted.removeprefix(SELECT)))
+                if planted is not None and planted.startswith(query_before):
+                    yield self.swap(fault.operator, given, ast.Constant(planted.removeprefix(query_before)))
 
 
 def _name_of(function: ast.expr) -> str:
