@@ -11,3 +11,23 @@ left join {{ model }} as other
     and one.sessions_together = other.sessions_together
 where other.product_id is null
 {% endtest %}
+
+{# Each pair knows the number of revenue orders with items up to the as-of date. #}
+{% test product_affinity_counts_all_orders(model) %}
+with counted as (
+    select count(distinct orders.order_id) as order_count
+    from {{ ref('orders') }} as orders
+    inner join {{ ref('order_items') }} as order_items on orders.order_id = order_items.order_id
+    cross join {{ ref('as_of') }} as as_of
+    where orders.is_revenue_order and cast(orders.purchased_at as date) <= as_of.as_of_date
+)
+
+select
+    pairs.product_id,
+    pairs.other_product_id,
+    pairs.order_count as order_count,
+    counted.order_count as orders
+from {{ model }} as pairs
+cross join counted
+where pairs.order_count != counted.order_count
+{% endtest %}
