@@ -28,7 +28,7 @@ FAULTS = {
     "channel_attribution": [{"conversions_linear": "journeys + 1", "revenue_linear": "revenue_last_touch + 1"}],
     "churn_examples": [
         {"days_since_last_order": "0", "days_to_next_purchase": "label_days", "orders": "orders + 1"},
-        {"late_orders": "orders + 1"},
+        {"late_or_overdue_orders": "orders + 1"},
     ],
     "conversion_funnel": [{"sessions_with_cart": "sessions + 1", "carts_left": "carts_left + 1"}],
     "customer_360": [
@@ -37,12 +37,8 @@ FAULTS = {
     ],
     "customer_cohorts": [{"active_customers": "customers + 1"}],
     "customer_value": [
-        {
-            "probability_alive": "1.5",
-            "recency_days": "age_days + 1",
-            "average_order_value": "average_order_value + 1",
-        },
-        {"expected_revenue": "expected_revenue + 1"},
+        {"probability_alive": "1.5", "days_first_to_last": "age_days + 1"},
+        {"average_occasion_value": "average_occasion_value + 1", "expected_revenue": "expected_revenue + 1"},
     ],
     "dim_date": [{"iso_weekday": "iso_weekday + 1"}],
     "fct_order_items": [{"revenue": "price + 1", "delivery_days": "cast(null as int)"}],
