@@ -293,8 +293,8 @@ def test_the_model_credits_what_was_bought_in_a_visit(warehouse: Path) -> None:
             ('e1', 't', 'v1', 'page_view', '2018-05-01 10:00:00', null),
             ('e2', 't', 'v1', 'purchase', '2018-05-02 10:09:00', 'o1'),
             ('e3', 't', 'v1', 'purchase', '2018-05-02 10:10:00', 'o2'),
-            ('e4', 't', 'v1', 'purchase', '2018-05-02 12:00:00', 'o1'),
-            ('e5', 't', 'v1', 'purchase', '2018-05-02 12:01:00', 'o3'),
+            ('e4', 't', 'v1', 'purchase', '2018-05-02 12:01:00', 'o1'),
+            ('e5', 't', 'v1', 'purchase', '2018-05-02 12:00:00', 'o3'),
             ('e6', 't', 'v4', 'purchase', '2018-05-01 10:00:00', 'o4'),
             ('e8', 't', 'v1', 'purchase', '2018-05-04 10:05:00', 'o1')
             as t (event_id, session_id, visitor_id, event_type, event_at, order_id)""",
