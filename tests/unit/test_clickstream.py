@@ -196,6 +196,7 @@ def test_people_are_signed_in_as_often_as_is_said(kind: str, share: float) -> No
     assert signed_in[sessions()["kind"] == kind].mean() == pytest.approx(share, abs=0.035)
 
 
+@pytest.mark.slow
 def test_strangers_come_back_and_like_the_same_again() -> None:
     views = events()[(kind_of_events() == "browse") & events()["product_id"].notna()]
     made = sessions().assign(visitor=events().groupby("session_id")["visitor_id"].first())

@@ -442,6 +442,7 @@ def test_a_disk_of_its_own_can_be_written_to(small_disk: Path) -> None:
     assert {entry.name for entry in small_disk.iterdir()} == {"clickstream_events.csv", "truth"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_process_that_is_stopped_cleans_up_and_says_so(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     out = tmp_path / "out"

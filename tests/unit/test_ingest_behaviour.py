@@ -54,6 +54,7 @@ def test_the_behaviour_comes_with_the_shop(made: Path, warehouse: Path) -> None:
     assert {row["_delivered_on"] for row in content(warehouse, "orders")} == {None}
 
 
+@pytest.mark.slow
 def test_parquet_arrives_as_csv_does(made: Path, warehouse: Path, tmp_path: Path) -> None:
     ingest.ingest("olist", [made / "csv"], warehouse)
     ingest.ingest("olist", [made / "parquet"], tmp_path / "other")
@@ -78,6 +79,7 @@ def test_without_behaviour_its_tables_are_there_and_empty(files: Path, warehouse
         assert content(warehouse, landing.table) == []
 
 
+@pytest.mark.slow
 def test_behaviour_may_come_from_another_folder_or_later(files: Path, tmp_path: Path, warehouse: Path) -> None:
     beside = tmp_path / "beside"
     beside.mkdir()
@@ -184,6 +186,7 @@ def test_parquet_that_cannot_be_taken_is_explained(files: Path, warehouse: Path)
     assert not warehouse.exists()
 
 
+@pytest.mark.slow
 def test_a_file_without_a_day_is_refused_where_there_are_drops(files: Path, made: Path, warehouse: Path) -> None:
     ingest.ingest("olist", [made / "csv"], warehouse)
     drop = files / "olist_orders_dataset.csv"
