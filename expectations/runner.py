@@ -16,7 +16,11 @@ import great_expectations as gx
 import pandas as pd
 import pyarrow as pa
 from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.render.renderer.inline_renderer import InlineRenderer
 from pyspark.sql import SparkSession
 
@@ -137,8 +141,9 @@ def judge(suites: Iterable[Suite], frames: Mapping[str, pd.DataFrame]) -> dict[s
     Raises:
         RuntimeError: it judged another number of expectations than it was given.
     """
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    settings = DataContextConfig(store_backend_defaults=in_memory, progress_bars=ProgressBarsConfig(globally=False))
+    context = gx.get_context(mode="ephemeral", project_config=settings)
     source = context.data_sources.add_pandas("measurements")
     definitions, asked = [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -149,7 +154,7 @@ def judge(suites: Iterable[Suite], frames: Mapping[str, pd.DataFrame]) -> dict[s
                 continue
             # A checkpoint hands the same frame to all of its suites; files it reads one by one.
             path = Path(folder) / f"{suite.title}.parquet"
-            frame.to_parquet(path)
+            (frame if "key" in frame else frame.assign(key=suite.table)).to_parquet(path)
             asset: Any = source.add_parquet_asset(suite.title, path=path)
             suite_of_checks = gx.ExpectationSuite(suite.title, expectations=[_named(check) for check in checks])
             expectations = context.suites.add(suite_of_checks)
@@ -175,13 +180,10 @@ def judge(suites: Iterable[Suite], frames: Mapping[str, pd.DataFrame]) -> dict[s
 
 
 def _named(check: Check) -> Any:
-    return check.expectation.copy(
-        update={
-            "meta": {"check": check.name},
-            "notes": f"**{check.name}**: {check.why}",
-            "severity": check.severity.value,
-        }
-    )
+    """The expectation under its check's name; the description is what the pages of Great Expectations say."""
+    said = f"{check.name}: {_expected(check)} {check.why}".replace("$", "$$")
+    named = {"meta": {"check": check.name}, "description": said, "severity": check.severity.value}
+    return check.expectation.copy(update=named)
 
 
 def _check_of(result: ExpectationValidationResult) -> str:

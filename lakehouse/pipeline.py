@@ -156,7 +156,8 @@ def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> It
     except BaseException:
         # An open session would go on with the tables as they were while the step ran.
         session.close_session(target, warehouse)
-        tables.note_failed(warehouse, run_id, failed)
+        with disk_errors_explained(warehouse):
+            tables.note_failed(warehouse, run_id, failed)
         raise
 
 
