@@ -211,7 +211,7 @@ def _result(
     judged: ExpectationSuiteValidationResult | None,
 ) -> CheckResult:
     suite = measured.suite
-    status, observed = Status.UNKNOWN, "no earlier run to compare with"
+    status, observed = Status.UNKNOWN, "nothing to compare with yet"
     sample: list[Any] = []
     verdict = next((one for one in judged.results if _check_of(one) == check.name), None) if judged else None
     if frame is None:
