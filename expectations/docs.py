@@ -19,6 +19,8 @@ from great_expectations.core.expectation_validation_result import expectationSui
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
+from lakehouse.settings import SCHEMAS
+
 REMOTE = re.compile(
     r"<(script|footer)\b[^>]*>.*?</\1>|<(link|img)\b[^>]*>|[\w-]+:\s*url\([^)]*\);?", re.DOTALL | re.IGNORECASE
 )
@@ -43,14 +45,7 @@ def index(site: Path) -> Path:
 def write(
     site: Path, layer: str, judged: Mapping[str, ExpectationSuiteValidationResult], newest: Iterable[dict[str, Any]]
 ) -> None:
-    """Write the pages of a layer's suites, and the first page anew.
-
-    Args:
-        site: the folder of all pages.
-        layer: whose suites were judged.
-        judged: what Great Expectations says, by suite.
-        newest: rows of ``quality.check_results`` for the first page, by table.
-    """
+    """Write the pages of suites that were judged, and the first page anew, from rows of ``quality.check_results``."""
     folder = index(site).parent / layer
     folder.mkdir(parents=True, exist_ok=True)
     for suite, result in judged.items():
@@ -67,10 +62,9 @@ def _suite_page(result: ExpectationSuiteValidationResult) -> str:
 
 def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
     parts = ["<h1>Data quality</h1>", "<p>The newest run of each layer. A failed check stopped its step.</p>"]
-    layers = ("bronze", "silver", "gold", "ml")
-    for layer in [layer for layer in layers if any(row["layer"] == layer for row in rows)]:
+    for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
         of_layer = [row for row in rows if row["layer"] == layer]
-        parts.append(f"<h2 id='{layer}'>{layer.title()}: {escape(counted(of_layer))}</h2>")
+        parts.append(f"<h2 id='{layer}'>{layer.title()}: {_counted(of_layer)}</h2>")
         checks = [row for row in of_layer if row["kind"] == "expectation"]
         tests = [row for row in of_layer if row["kind"] == "dbt"]
         for suite, of_suite in groupby(sorted(checks, key=lambda row: row["suite"]), key=lambda row: row["suite"]):
@@ -80,7 +74,7 @@ def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
             parts.append(f"<h3>{name}</h3>{_table(of_suite)}")
         if tests:
             unsound = _table(row for row in tests if row["status"] != "passed")
-            parts.append(f"<h3>dbt tests of {layer}: {escape(counted(tests))}</h3>{unsound}")
+            parts.append(f"<h3>dbt tests of {layer}: {_counted(tests)}</h3>{unsound}")
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data quality</title>{STYLE}</head>"
         f"<body>{''.join(parts)}</body></html>\n"
@@ -88,21 +82,18 @@ def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
 
 
 def _table(rows: Iterable[dict[str, Any]]) -> str:
-    lines = []
-    for row in rows:
-        status = f"<span class='{row['status']}'>{MARKS[row['status']]}</span> ({escape(row['severity'])})"
-        sample = "" if row["sample"] == "[]" else f"<code>{escape(row['sample'])}</code>"
-        texts = (row["check_name"], status, row["observed"], row["expected"], row["why"], sample)
-        cells = [text if text in (status, sample) else escape(text) for text in texts]
-        lines.append("".join(f"<td>{cell}</td>" for cell in cells))
-    if not lines:
-        return ""
+    lines = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>" for row in rows]
     head = "".join(f"<th>{name}</th>" for name in COLUMNS)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>" if lines else ""
 
 
-def counted(rows: Iterable[dict[str, Any]]) -> str:
-    """How many of the results ended how, in words."""
+def _cells(row: dict[str, Any]) -> list[str]:
+    name, observed, expected, why = (escape(row[column]) for column in ("check_name", "observed", "expected", "why"))
+    status = f"<span class='{row['status']}'>{MARKS[row['status']]}</span> ({row['severity']})"
+    sample = "" if row["sample"] == "[]" else f"<code>{escape(row['sample'])}</code>"
+    return [name, status, observed, expected, why, sample]
+
+
+def _counted(rows: Iterable[dict[str, Any]]) -> str:
     statuses = [row["status"] for row in rows]
-    counts = [f"{statuses.count(status)} {status}" for status in MARKS if status in statuses]
-    return ", ".join(counts)
+    return ", ".join(f"{statuses.count(status)} {status}" for status in MARKS if status in statuses)

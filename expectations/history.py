@@ -41,12 +41,7 @@ NO_KEY = ""
 
 
 class History(NamedTuple):
-    """The newest accepted runs of a layer.
-
-    Attributes:
-        runs: their ids, oldest first, at most :data:`RUNS`.
-        values: a row per run, suite, key and metric, with the value.
-    """
+    """The newest accepted runs, oldest first, at most :data:`RUNS`; a value per run, suite, key and metric."""
 
     runs: tuple[str, ...]
     values: pd.DataFrame
@@ -110,16 +105,7 @@ def add(
     *,
     accepted: bool,
 ) -> None:
-    """Keep what a step measured.
-
-    Args:
-        warehouse: the folder of the tables.
-        run_id: of the run that the step belongs to.
-        measured_at: when, UTC.
-        layer: what was measured.
-        measured: the measurement by suite, as the query gave it.
-        accepted: whether the gate was passed, so that later runs are compared with it.
-    """
+    """Keep what a step measured, by suite; later runs are compared with it if it was accepted: passed its gate."""
     frames = []
     for suite, frame in measured.items():
         long = frame if "key" in frame else frame.assign(key=NO_KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from lakehouse.catalog import TableName
 from lakehouse.dbt_runner import NodeResult
 
 CHECK_RESULTS = TableName("quality", "check_results")
+MAX_TEXT = 200
 
 
 class Status(StrEnum):
@@ -33,21 +35,8 @@ class Status(StrEnum):
 class CheckResult:
     """One check of one run, in the words that people read.
 
-    Attributes:
-        layer: the schema of the table.
-        table_name: without its schema.
-        suite: of an expectation; for dbt the type of the test.
-        check_name: unique within layer and kind.
-        kind: ``expectation`` or ``dbt``.
-        dimension: one of :class:`expectations.checks.Dimension`.
-        severity: one of :class:`expectations.checks.Severity`.
-        status: what follows; only ``failed`` stops a step.
-        observed: what was found.
-        expected: what should have been found.
-        sample: JSON, a list of at most twenty rows or keys that offend.
-        owner: who is told.
-        why: what goes wrong without the check.
-        seconds: its share of the time of measuring, or the test's.
+    ``suite`` is the type of the test where ``kind`` is dbt. Only the status ``failed`` stops a step. ``sample`` is
+    JSON: a list of at most twenty rows or keys that offend. ``seconds`` is a share of the time of the suite's query.
     """
 
     layer: str
@@ -88,12 +77,7 @@ _DIMENSION_OF_DBT = {
 
 
 def of_dbt(step: str, nodes: Iterable[NodeResult]) -> list[CheckResult]:
-    """The data tests among the nodes of a step, as results.
-
-    Args:
-        step: the layer that was built; a test of a source belongs to Bronze all the same.
-        nodes: everything that dbt ran; models and snapshots are left out.
-    """
+    """The data tests among the nodes of a layer's step, as results; a test of a source is about Bronze."""
     results = []
     for node in nodes:
         if node.test is None:
@@ -120,6 +104,18 @@ def of_dbt(step: str, nodes: Iterable[NodeResult]) -> list[CheckResult]:
             )
         )
     return results
+
+
+def short(value: Any) -> str:
+    """A value as text that fits a line; a number with six digits, or all that are before the point."""
+    if isinstance(value, float):
+        return "null" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return str(value)[:MAX_TEXT]
+
+
+def first_line(error: object) -> str:
+    """What an error says, without what follows."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:MAX_TEXT]
 
 
 def store(warehouse: Path, run_id: str, checked_at: datetime, results: Iterable[CheckResult]) -> None:

@@ -45,7 +45,7 @@ def suite(layer: str, table: str, measure: str, column: str, limit: float, sampl
     return Suite(layer, table, "shop", measure, (most, grown, always), name)
 
 
-SUITES = {
+SUITES: dict[str, tuple[Suite, ...]] = {
     "bronze": (
         suite(
             "bronze",

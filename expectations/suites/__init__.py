@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from expectations.checks import Suite
 from expectations.suites import bronze, gold, silver
 
-_BY_LAYER = {"bronze": bronze.SUITES, "silver": silver.SUITES, "gold": gold.SUITES}
+_BY_LAYER: dict[str, Sequence[Suite]] = {"bronze": bronze.SUITES, "silver": silver.SUITES, "gold": gold.SUITES}
 LAYERS = tuple(_BY_LAYER)
 """The layers that have suites, in the order in which data flows through them."""
 

@@ -18,7 +18,7 @@ from great_expectations.expectations import (
 )
 from pyspark.sql import SparkSession
 
-from expectations import docs, runner
+from expectations import docs, measuring, runner
 from expectations.checks import Check, Dimension, Severity, Suite
 from expectations.history import History
 from expectations.results import CheckResult
@@ -101,7 +101,7 @@ def test_a_sample_is_fetched_after_a_failure_only_and_cut(engine: SparkSession) 
     )
     assert [row["id"] for row in json.loads(found["too_many"].sample)] == ["o1", "o2", "o3", "o4", "o5"]
     assert found["too_many"].observed == "n 5"
-    assert len(json.loads(found["warned"].sample)) == runner.MAX_SAMPLE
+    assert len(json.loads(found["warned"].sample)) == measuring.MAX_SAMPLE
     assert found["warned"].status == "warned"
     assert found["fine"].sample == "[]"
     assert "could not be listed" in found["unlisted"].sample
@@ -179,7 +179,7 @@ def test_a_check_that_cannot_be_judged_fails_and_hides_nothing(engine: SparkSess
 
 
 def test_decimals_and_null_keys_are_measured(engine: SparkSession) -> None:
-    frame = runner.measure(engine, suite(BY_STATE, check("a", most("orders", 1)))).frame
+    frame = measuring.measure(engine, suite(BY_STATE, check("a", most("orders", 1)))).frame
     assert frame is not None
     assert dict(zip(frame["key"], frame["price"], strict=True)) == {"SP": 3.0, "RJ": 7.0, "null": 100.0}
 
