@@ -1,15 +1,16 @@
-"""The command line: ``lakehouse generate | ingest | build | run``."""
+"""The command line: ``lakehouse generate | ingest | build | run | validate``."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -27,10 +28,13 @@ from rich.table import Table
 
 from data_generation import generate as generation
 from data_generation.request import Request
-from lakehouse import pipeline, settings, tables
+from lakehouse import gate, pipeline, settings, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
 from lakehouse.pipeline import StepReport
+
+if TYPE_CHECKING:
+    from expectations.results import CheckResult
 
 app = typer.Typer(
     name="lakehouse",
@@ -160,14 +164,22 @@ def _by_file(rows: dict[str, int]) -> dict[str, int]:
 
 
 @app.command()
-def ingest(path: PathOption, source: SourceOption = "olist", delivered_on: DeliveredOnOption = None) -> None:
-    """Take landing files into Bronze. Files that are there already change nothing.
+def ingest(
+    path: PathOption,
+    source: SourceOption = "olist",
+    target: TargetOption = "local",
+    delivered_on: DeliveredOnOption = None,
+) -> None:
+    """Take landing files into Bronze and check it. Files that are there already change nothing.
+
+    If a critical check fails, Bronze is put back to what it was; the exit code is then 2.
 
     Example: lakehouse ingest --source olist --path archive.zip
     """
     with _progress() as update:
-        report = pipeline.ingest_step(source, path, settings.warehouse(), update, _day(delivered_on))
+        report = pipeline.ingest(source, path, target, settings.warehouse(), update, _day(delivered_on))
     _print_files(report)
+    _print_checks(report.checks)
 
 
 @app.command()
@@ -175,15 +187,13 @@ def build(
     layer: Annotated[str | None, typer.Option(help="One layer: silver or gold. All by default.")] = None,
     target: TargetOption = "local",
 ) -> None:
-    """Build and test Silver and Gold with dbt. A layer that fails is put back to what it was.
+    """Build, test and check Silver and Gold. A layer that fails is put back to what it was.
+
+    The exit code is 2 if a critical check fails, 1 if anything else does.
 
     Example: lakehouse build --layer gold
     """
-    if layer is not None and layer not in pipeline.LAYERS:
-        raise LakehouseError(
-            f"There is no layer called {layer!r} to build.", f"Choose one of: {', '.join(pipeline.LAYERS)}."
-        )
-    layers = pipeline.LAYERS if layer is None else (layer,)
+    layers = _layers(layer, pipeline.LAYERS, "build")
     with _progress() as update:
         reports = list(pipeline.build(layers, target, settings.warehouse(), update))
     _print_summary(reports)
@@ -196,7 +206,10 @@ def run(
     target: TargetOption = "local",
     delivered_on: DeliveredOnOption = None,
 ) -> None:
-    """Everything: landing files to Bronze, Silver and Gold, with all tests.
+    """Everything: landing files to Bronze, Silver and Gold, with all tests and checks.
+
+    A layer that fails is put back to what it was.
+    The exit code is 2 if a critical check fails, 1 if anything else does.
 
     Example: lakehouse run --source olist --path archive.zip
     """
@@ -204,6 +217,31 @@ def run(
         reports = list(pipeline.run(source, path, target, settings.warehouse(), update, _day(delivered_on)))
     _print_files(reports[0])
     _print_summary(reports)
+
+
+@app.command()
+def validate(
+    layer: Annotated[str | None, typer.Option(help="One layer: bronze, silver or gold. All by default.")] = None,
+    target: TargetOption = "local",
+) -> None:
+    """Check the tables as they are, and write the pages. Nothing is built, and nothing becomes history.
+
+    The exit code is 2 if a critical check fails.
+
+    Example: lakehouse validate
+
+    Example: lakehouse validate --layer silver
+    """
+    layers = _layers(layer, gate.LAYERS, "check")
+    with _progress() as update:
+        results = pipeline.validate(layers, target, settings.warehouse(), update)
+    _print_checks(results)
+
+
+def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:
+    if layer is not None and layer not in known:
+        raise LakehouseError(f"There is no layer called {layer!r} to {verb}.", f"Choose one of: {', '.join(known)}.")
+    return known if layer is None else (layer,)
 
 
 @contextmanager
@@ -271,7 +309,24 @@ def _print_summary(reports: list[StepReport]) -> None:
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
+    _print_checks([check for report in reports for check in report.checks])
     out.print(f"The tables are Delta folders in {warehouse}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_checks(results: list[CheckResult]) -> None:
+    """A line for each warning, then how many checks ended how, and where to read more."""
+    checks = [result for result in results if result.kind == "expectation"]
+    ended = Counter(str(check.status) for check in checks)
+    for check in checks:
+        if check.status == "warned":
+            about = f"{check.layer}.{check.table_name}: {check.check_name}"
+            line = f"warning: {about}: {check.observed}. {check.expected}"
+            out.print(line, soft_wrap=True, highlight=False, markup=False)
+    out.print(f"{ended['passed']} of {len(checks)} checks passed, {ended['warned']} warned.")
+    if ended["unknown"]:
+        out.print(f"{ended['unknown']} checks have no history yet: they compare with earlier runs.")
+    page = settings.site() / "quality" / "index.html"
+    out.print(f"What they found is on the page {page}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _table(title: str, *columns: str) -> Table:

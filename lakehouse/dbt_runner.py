@@ -19,13 +19,30 @@ class Progress(NamedTuple):
     node: str
 
 
+class DataTest(NamedTuple):
+    """What a test is about.
+
+    Attributes:
+        kind: the generic test that it is one of.
+        on: the unique id of the model, snapshot or source that it tests.
+        severity: ``error`` or ``warn``.
+        owner: the group of the model; empty for a source.
+    """
+
+    kind: str
+    on: str
+    severity: str
+    owner: str
+
+
 class NodeResult(NamedTuple):
-    """What became of one model, test or snapshot."""
+    """What became of one model, test or snapshot; ``test`` is None for what is no test."""
 
     unique_id: str
     status: str
     seconds: float
     message: str
+    test: DataTest | None = None
 
     @property
     def name(self) -> str:
@@ -34,7 +51,11 @@ class NodeResult(NamedTuple):
 
 
 class DbtFailed(LakehouseError):
-    """A dbt command that did not succeed; ``what`` lists the nodes that failed."""
+    """A dbt command that did not succeed; ``what`` lists the nodes that failed, ``nodes`` has all that ran."""
+
+    def __init__(self, what: str, mend: str, nodes: list[NodeResult]) -> None:
+        super().__init__(what, mend)
+        self.nodes = nodes
 
 
 def run_dbt(
@@ -78,12 +99,21 @@ def run_dbt(
     if answer.exception and is_disk_full(answer.exception):
         raise disk_full(settings.DBT_PROJECT)
     results = [
-        NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "")
+        NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "", _test(item.node))
         for item in getattr(answer.result, "results", None) or []
     ]
     if not answer.success:
-        raise DbtFailed(_explain(command, answer.exception, results), "The full log is dbt_project/logs/dbt.log.")
+        what = _explain(command, answer.exception, results)
+        raise DbtFailed(what, "The full log is dbt_project/logs/dbt.log.", results)
     return results
+
+
+def _test(node: Any) -> DataTest | None:
+    if node.resource_type != "test":
+        return None
+    on = getattr(node, "attached_node", None) or node.depends_on.nodes[0]
+    kind = node.test_metadata.name if getattr(node, "test_metadata", None) else "singular"
+    return DataTest(kind, on, node.config.severity.lower(), node.group or "")
 
 
 def _explain(command: Sequence[str], exception: BaseException | None, results: list[NodeResult]) -> str:

@@ -85,6 +85,15 @@ class _Plan(NamedTuple):
         return self.sha256[:16]
 
 
+class Checked(NamedTuple):
+    """A delivery whose files have been found and have sound headers; nothing of it is written yet."""
+
+    places: dict[LandingFile, tuple[Delivery, str]]
+    headers: dict[LandingFile, list[str]]
+    behaviour: Sequence[LandingFile]
+    delivered_on: date | None
+
+
 class _Counts(NamedTuple):
     rows: int
     rejected: int
@@ -127,6 +136,17 @@ def ingest(
         LakehouseError: the delivery cannot be used, another process is writing, or the warehouse cannot be written or
             is full.
     """
+    checked = check(source, paths, delivered_on)
+    with tables.writing(warehouse, ["bronze"]):
+        return take_in(checked, warehouse, progress)
+
+
+def check(source: str, paths: Sequence[Path], delivered_on: date | None = None) -> Checked:
+    """The first half of :func:`ingest`: find the files and check all headers; writes nothing.
+
+    Raises:
+        LakehouseError: the delivery cannot be used.
+    """
     if source not in SOURCES:
         raise LakehouseError(f"There is no source called {source!r}.", f"Choose one of: {', '.join(SOURCES)}.")
     shop, behaviour = SOURCES[source]
@@ -134,18 +154,26 @@ def ingest(
     headers = {
         landing: _header(landing, *place, may_be_empty=delivered_on is not None) for landing, place in found.items()
     }
-    with tables.writing(warehouse, ["bronze"]):
-        # Reading every file to its end finds what is damaged before the first row is written.
-        plans = [
-            _Plan(landing, delivery, file, headers[landing], delivery.sha256(file), delivered_on)
-            for landing, (delivery, file) in found.items()
-        ]
-        create_if_missing(REJECTED_ROWS.path(warehouse), REJECTED_SCHEMA)
-        create_if_missing(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA)
-        reports = [_ingest_file(plan, warehouse, progress) for plan in plans]
-        for landing in behaviour:
-            create_if_missing(TableName("bronze", landing.table).path(warehouse), _schema(landing.columns))
-        return reports
+    return Checked(found, headers, behaviour, delivered_on)
+
+
+def take_in(checked: Checked, warehouse: Path, progress: Progress = lambda *_: None) -> list[FileReport]:
+    """The second half of :func:`ingest`, to be called inside :func:`lakehouse.tables.writing`.
+
+    Raises:
+        LakehouseError: a file is damaged, or belongs to another day than before.
+    """
+    # Reading every file to its end finds what is damaged before the first row is written.
+    plans = [
+        _Plan(landing, delivery, file, checked.headers[landing], delivery.sha256(file), checked.delivered_on)
+        for landing, (delivery, file) in checked.places.items()
+    ]
+    create_if_missing(REJECTED_ROWS.path(warehouse), REJECTED_SCHEMA)
+    create_if_missing(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA)
+    reports = [_ingest_file(plan, warehouse, progress) for plan in plans]
+    for landing in checked.behaviour:
+        create_if_missing(TableName("bronze", landing.table).path(warehouse), _schema(landing.columns))
+    return reports
 
 
 def _find(

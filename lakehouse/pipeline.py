@@ -1,21 +1,25 @@
 """The steps from landing files to Gold, each all or nothing.
 
-A step that fails puts the tables of its layer back to what they were. While a step runs, a reader may see tables of
-the old build beside tables of the new one, each of them whole. A process that is killed leaves them so, and the next
-run finishes the job.
+A step makes the tables of its layer and then takes them through the layer's gate. If either fails, the tables are put
+back to what they were. While a step runs, a reader may see tables of the old build beside tables of the new one, each
+of them whole. A process that is killed leaves them so, and the next run finishes the job.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import catalog, dbt_runner, lock, session, tables
-from lakehouse.errors import LakehouseError
-from lakehouse.ingest import FileReport, ingest
+from lakehouse import catalog, dbt_runner, gate, lock, session, tables
+from lakehouse import ingest as ingestion
+from lakehouse.errors import LakehouseError, disk_errors_explained
+
+if TYPE_CHECKING:
+    from expectations.results import CheckResult
 
 LAYERS = ("silver", "gold")
 
@@ -24,60 +28,45 @@ Progress = Callable[[str, int, int], None]
 
 
 class StepReport(NamedTuple):
-    """What a step did: how long it took, and a line per file or node."""
+    """What a step did: how long it took, a line per file or node, and a result per check and dbt test."""
 
     name: str
     seconds: float
-    files: list[FileReport]
+    files: list[ingestion.FileReport]
     nodes: list[dbt_runner.NodeResult]
+    checks: list[CheckResult]
 
 
-def ingest_step(
-    source: str, paths: Sequence[Path], warehouse: Path, progress: Progress, delivered_on: date | None = None
+def ingest(
+    source: str,
+    paths: Sequence[Path],
+    target: str,
+    warehouse: Path,
+    progress: Progress,
+    delivered_on: date | None = None,
 ) -> StepReport:
-    """Landing files to Bronze; raises as :func:`lakehouse.ingest.ingest`."""
-    started = time.perf_counter()
-    files = ingest(source, paths, warehouse, progress, delivered_on)
-    return StepReport("bronze", time.perf_counter() - started, files, [])
-
-
-def build_step(layer: str, target: str, warehouse: Path, progress: Progress) -> StepReport:
-    """Build and test one layer with dbt.
+    """Landing files to Bronze, and Bronze through its gate.
 
     Raises:
-        DbtFailed: a model or a test failed; the layer's tables are as they were before.
+        LakehouseError: as :func:`lakehouse.ingest.ingest`.
+        CheckFailed: a critical check failed; Bronze is as it was before.
     """
-    started = time.perf_counter()
-    with tables.writing(warehouse, [layer]):
-        try:
-            nodes = dbt_runner.run_dbt(
-                # Unit tests are about the code, not about this data: they run with `dbt build` and `make test`.
-                ["build", "--selector", layer, "--exclude-resource-type", "unit_test"],
-                target,
-                lambda step: progress(step.node, step.done, step.total),
-            )
-        except BaseException:
-            session.close_session(target, warehouse)
-            raise
-    return StepReport(layer, time.perf_counter() - started, [], nodes)
+    session.check_engine(target)
+    return _ingest_step(ingestion.check(source, paths, delivered_on), target, warehouse, _run_id(), progress)
 
 
 def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
-    """Build and test layers one after the other; yields a report after each.
+    """Build, test and check layers one after the other; yields a report after each.
 
     Raises:
         LakehouseError: no such target, nothing to build from, or a layer failed.
     """
     session.check_engine(target)
-    if warehouse.exists():
-        catalog.prepare(warehouse)
-    if not catalog.tables(warehouse, ["bronze"]):
-        raise LakehouseError(
-            f"Bronze is empty: {warehouse} holds nothing to build from.", "Run `lakehouse ingest --path ...` first."
-        )
+    _require(warehouse, "bronze", "Bronze is empty: {} holds nothing to build from.", "lakehouse ingest --path ...")
     with lock.writing(warehouse):
+        run_id = _run_id()
         for layer in layers:
-            yield build_step(layer, target, warehouse, progress)
+            yield _build_step(layer, target, warehouse, run_id, progress)
 
 
 def run(
@@ -88,11 +77,97 @@ def run(
     progress: Progress,
     delivered_on: date | None = None,
 ) -> Iterator[StepReport]:
-    """Everything, from landing files to Gold; yields a report after each step.
+    """Everything, from landing files to Gold, under one lock; yields a report after each step.
 
     Raises:
         LakehouseError: the delivery cannot be used, or a layer failed.
     """
     session.check_engine(target)
-    yield ingest_step(source, paths, warehouse, progress, delivered_on)
-    yield from build(LAYERS, target, warehouse, progress)
+    checked = ingestion.check(source, paths, delivered_on)
+    with disk_errors_explained(warehouse):
+        catalog.prepare(warehouse)
+    with lock.writing(warehouse):
+        run_id = _run_id()
+        yield _ingest_step(checked, target, warehouse, run_id, progress)
+        for layer in LAYERS:
+            yield _build_step(layer, target, warehouse, run_id, progress)
+
+
+def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> list[CheckResult]:
+    """Check layers as they are. Changes no table but ``quality.check_results``, and adds nothing to the history.
+
+    Raises:
+        LakehouseError: no such target, or a layer is empty.
+        CheckFailed: critical checks failed; every layer was checked all the same.
+    """
+    session.check_engine(target)
+    for layer in layers:
+        _require(
+            warehouse, layer, f"{layer.title()} is empty: {{}} holds nothing to check.", "lakehouse run --path ..."
+        )
+    results: list[CheckResult] = []
+    failures: list[gate.CheckFailed] = []
+    with disk_errors_explained(warehouse), lock.writing(warehouse):
+        run_id = _run_id()
+        for layer in layers:
+            try:
+                results += gate.gate(layer, target, warehouse, run_id, progress, in_step=False)
+            except gate.CheckFailed as failed:
+                failures.append(failed)
+    if failures:
+        raise gate.CheckFailed("\n".join(failed.what for failed in failures), failures[0].mend)
+    return results
+
+
+def _ingest_step(
+    checked: ingestion.Checked, target: str, warehouse: Path, run_id: str, progress: Progress
+) -> StepReport:
+    started = time.perf_counter()
+    with _all_or_nothing("bronze", target, warehouse, run_id):
+        files = ingestion.take_in(checked, warehouse, progress)
+        checks = gate.gate("bronze", target, warehouse, run_id, progress)
+    return StepReport("bronze", time.perf_counter() - started, files, [], checks)
+
+
+def _build_step(layer: str, target: str, warehouse: Path, run_id: str, progress: Progress) -> StepReport:
+    started = time.perf_counter()
+    with _all_or_nothing(layer, target, warehouse, run_id):
+        try:
+            nodes = dbt_runner.run_dbt(
+                # Unit tests are about the code, not about this data: they run with `dbt build` and `make test`.
+                ["build", "--selector", layer, "--exclude-resource-type", "unit_test"],
+                target,
+                lambda step: progress(step.node, step.done, step.total),
+            )
+        except dbt_runner.DbtFailed as failed:
+            gate.keep_failed_tests(layer, warehouse, run_id, failed.nodes)
+            raise
+        checks = gate.gate(layer, target, warehouse, run_id, progress, nodes)
+    return StepReport(layer, time.perf_counter() - started, [], nodes, checks)
+
+
+@contextmanager
+def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> Iterator[None]:
+    """Whatever goes wrong inside the block, the layer is put back, and which versions failed is kept."""
+    failed: tables.Versions = {}
+    try:
+        with tables.writing(warehouse, [layer]) as failed:
+            yield
+    except BaseException:
+        # An open session would go on with the tables as they were while the step ran.
+        session.close_session(target, warehouse)
+        with disk_errors_explained(warehouse):
+            tables.note_failed(warehouse, run_id, failed)
+        raise
+
+
+def _require(warehouse: Path, layer: str, what: str, command: str) -> None:
+    if warehouse.exists():
+        catalog.prepare(warehouse)
+    if not catalog.tables(warehouse, [layer]):
+        raise LakehouseError(what.format(warehouse), f"Run `{command}` first.")
+
+
+def _run_id() -> str:
+    """The moment at which a run got the lock: no two runs have the same, and they sort."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -16,3 +16,8 @@ SCHEMAS = ("bronze", "silver", "gold", "ml", "quality")
 def warehouse() -> Path:
     """The folder that holds the Delta tables: ``LAKEHOUSE_WAREHOUSE``, or ``warehouse/`` in the repository."""
     return Path(os.environ.get("LAKEHOUSE_WAREHOUSE") or ROOT / "warehouse").expanduser().resolve()
+
+
+def site() -> Path:
+    """The folder of the pages that people read: ``LAKEHOUSE_SITE``, or ``site/`` in the repository."""
+    return Path(os.environ.get("LAKEHOUSE_SITE") or ROOT / "site").expanduser().resolve()

@@ -41,6 +41,7 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A warehouse folder for this test alone; the one in the repository is never touched."""
     folder = tmp_path / "warehouse"
     monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", str(folder))
+    monkeypatch.setenv("LAKEHOUSE_SITE", str(tmp_path / "site"))
     monkeypatch.delenv("LAKEHOUSE_TARGET", raising=False)
     return folder
 

@@ -17,10 +17,14 @@ PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", "profiles")
 
 
 def environment_for(warehouse: Path, **more: str) -> dict[str, str]:
-    """A process that writes to this warehouse, and leaves dbt's files beside it."""
+    """A process that writes to this warehouse, and leaves dbt's files and the pages beside it."""
     # This process may have opened the embedded engine, which leaves its marks in the environment.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_CONNECT", "SAIL_"))}
-    beside = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "DBT_TARGET_PATH": str(warehouse.parent / "dbt_target")}
+    beside = {
+        "LAKEHOUSE_WAREHOUSE": str(warehouse),
+        "LAKEHOUSE_SITE": str(warehouse.parent / "site"),
+        "DBT_TARGET_PATH": str(warehouse.parent / "dbt_target"),
+    }
     environment = {**inherited, **beside, **more}
     parsed = Path(environment["DBT_TARGET_PATH"]) / PARSED
     if not parsed.exists():

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from data_generation.generate import generate
 from data_generation.request import Request
-from lakehouse import pipeline, session
+from lakehouse import session
+from lakehouse.ingest import ingest
 from tests.delta import contents, differences
 from tests.mutants import operators_python, operators_sql
 from tests.mutants.fault import Fault, Mutant, placed
@@ -90,15 +91,15 @@ class Worker:
         generate(Request(drops, scale=0.005, days=DAYS, start=FIRST_DAY, dirt=0.05, seed=11))
         days = [FIRST_DAY + timedelta(days=number) for number in range(DAYS)]
 
-        def ingest(some: Sequence[date]) -> None:
+        def take_in(some: Sequence[date]) -> None:
             for day in some:
-                pipeline.ingest_step("olist", [drops / str(day)], warehouse, lambda *_: None, day)
+                ingest("olist", [drops / str(day)], warehouse, delivered_on=day)
             session.close_session("local", warehouse)
 
-        ingest(days[:BUILT_DAYS])
+        take_in(days[:BUILT_DAYS])
         self._must_pass(warehouse, "build", *NO_UNIT_TESTS)
         session.close_session("local", warehouse)
-        ingest(days[BUILT_DAYS:])
+        take_in(days[BUILT_DAYS:])
         copied(warehouse, self.shop.waiting)
         self._must_pass(warehouse, "build", *NO_UNIT_TESTS)
         session.close_session("local", warehouse)

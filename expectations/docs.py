@@ -1,0 +1,99 @@
+"""Pages that people read: ``site/quality/index.html``, and Great Expectations' own Data Docs of each suite beside it.
+
+Its pages load scripts, styles and pictures from a dozen hosts. Those are taken out, and a small style sheet takes
+their place, so that a page shows the same on a machine without a network and tells nobody that it was opened.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from great_expectations.core import ExpectationSuiteValidationResult
+from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
+from great_expectations.render.renderer import ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaPageView
+
+from lakehouse.settings import SCHEMAS
+
+REMOTE = re.compile(
+    r"<(script|footer)\b[^>]*>.*?</\1>|<(link|img)\b[^>]*>|[\w-]+:\s*url\([^)]*\);?", re.DOTALL | re.IGNORECASE
+)
+STYLE = """<style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem }
+th, td { border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left; vertical-align: top }
+code { background: #f3f3f3; overflow-wrap: anywhere }
+.failed, .text-danger { color: #b00020 } .warned { color: #9a5b00 } .passed, .text-success { color: #1b6e2c }
+.unknown { color: #555 } .failed, .warned { font-weight: 600 }
+.modal, .btn-group, nav, .collapse { display: none } .collapse:target { display: block }
+</style>"""
+MARKS = {"failed": "✗ failed", "warned": "! warned", "passed": "✓ passed", "unknown": "? unknown"}
+COLUMNS = ("check", "status", "observed", "expected", "why", "sample")
+
+
+def index(site: Path) -> Path:
+    """Where the first page is."""
+    return site / "quality" / "index.html"
+
+
+def write(
+    site: Path, layer: str, judged: Mapping[str, ExpectationSuiteValidationResult], newest: Iterable[dict[str, Any]]
+) -> None:
+    """Write the pages of suites that were judged, and the first page anew, from rows of ``quality.check_results``."""
+    folder = index(site).parent / layer
+    folder.mkdir(parents=True, exist_ok=True)
+    for suite, result in judged.items():
+        (folder / f"{suite}.html").write_text(_suite_page(result), encoding="utf-8")
+    index(site).write_text(_index_page(list(newest), index(site).parent), encoding="utf-8")
+
+
+def _suite_page(result: ExpectationSuiteValidationResult) -> str:
+    # The renderer stumbles over numpy's numbers; as JSON there are none.
+    plain = expectationSuiteValidationResultSchema.load(json.loads(json.dumps(result.to_json_dict())))
+    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(plain))
+    return REMOTE.sub("", page).replace("</head>", f"{STYLE}</head>", 1)
+
+
+def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
+    parts = ["<h1>Data quality</h1>", "<p>The newest run of each layer. A failed check stopped its step.</p>"]
+    for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
+        of_layer = [row for row in rows if row["layer"] == layer]
+        parts.append(f"<h2 id='{layer}'>{layer.title()}: {_counted(of_layer)}</h2>")
+        checks = [row for row in of_layer if row["kind"] == "expectation"]
+        tests = [row for row in of_layer if row["kind"] == "dbt"]
+        for suite, of_suite in groupby(sorted(checks, key=lambda row: row["suite"]), key=lambda row: row["suite"]):
+            name = escape(f"{layer}.{suite}")
+            if (folder / layer / f"{suite}.html").exists():
+                name = f"<a href='{layer}/{escape(suite)}.html'>{name}</a>"
+            parts.append(f"<h3>{name}</h3>{_table(of_suite)}")
+        if tests:
+            unsound = _table(row for row in tests if row["status"] != "passed")
+            parts.append(f"<h3>dbt tests of {layer}: {_counted(tests)}</h3>{unsound}")
+    return (
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data quality</title>{STYLE}</head>"
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _table(rows: Iterable[dict[str, Any]]) -> str:
+    lines = [f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>" for row in rows]
+    head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>" if lines else ""
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    name, observed, expected, why = (escape(row[column]) for column in ("check_name", "observed", "expected", "why"))
+    status = f"<span class='{row['status']}'>{MARKS[row['status']]}</span> ({row['severity']})"
+    sample = "" if row["sample"] == "[]" else f"<code>{escape(row['sample'])}</code>"
+    return [name, status, observed, expected, why, sample]
+
+
+def _counted(rows: Iterable[dict[str, Any]]) -> str:
+    statuses = [row["status"] for row in rows]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in MARKS if status in statuses)

@@ -1,0 +1,116 @@
+"""What was measured before: kept in ``quality.measurements``, and put beside what is measured now.
+
+Only steps of the pipeline add to it, and only those count that passed their gate. ``lakehouse validate`` looks at the
+same tables again; if it counted, one could make any state the usual one by asking about it eight times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+
+from expectations.checks import Suite
+from lakehouse import tables
+from lakehouse.catalog import TableName
+
+MEASUREMENTS = TableName("quality", "measurements")
+SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("measured_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("layer", pa.string(), nullable=False),
+        pa.field("suite", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("accepted", pa.bool_(), nullable=False),
+    ]
+)
+RUNS = 8
+"""How many accepted runs are looked back on."""
+ENDINGS = ("_before", "_ratio", "_usual")
+"""What the runner adds to the name of a number for what it learned from earlier runs."""
+NO_KEY = ""
+"""Stands for the key where a measurement has one row and no key."""
+
+
+class History(NamedTuple):
+    """The newest accepted runs, oldest first, at most :data:`RUNS`; a value per run, suite, key and metric."""
+
+    runs: tuple[str, ...]
+    values: pd.DataFrame
+
+    def of(self, suite: Suite) -> History:
+        """The part that one suite measured."""
+        return History(self.runs, self.values[self.values["suite"] == suite.title])
+
+
+def with_history(frame: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Put beside each number what it was before.
+
+    Args:
+        frame: a measurement: doubles, and ``key`` if it has more than one row.
+        history: of the same suite.
+
+    Returns:
+        ``key`` if there was one, and for each number ``x``: ``x``; ``x_before``, its median over the accepted runs
+        that had the key; ``x_ratio``, ``x`` over that, null where that is 0; ``x_usual``, the median over the keys of
+        the last accepted run. A key of the last accepted run that is gone has a row with 0 in every number.
+    """
+    keyed = "key" in frame
+    numbers = [name for name in frame.columns if name != "key"]
+    now = frame.set_index("key") if keyed else frame.set_axis([NO_KEY] * len(frame))
+    past = history.values.pivot(index=["run_id", "key"], columns="metric", values="value").reindex(columns=numbers)
+    last = past[past.index.get_level_values("run_id") == history.runs[-1]] if history.runs else past.iloc[:0]
+    if keyed:
+        gone = last.index.get_level_values("key").difference(now.index)
+        now = now.reindex(now.index.append(pd.Index(gone)), fill_value=0.0)
+    before = past.groupby(level="key").median().reindex(now.index)
+    columns: dict[str, pd.Series | float] = {}
+    for name in numbers:
+        columns[name] = now[name]
+        columns[f"{name}_before"] = before[name]
+        columns[f"{name}_ratio"] = now[name] / before[name].where(before[name] != 0)
+        columns[f"{name}_usual"] = last[name].median()
+    result = pd.DataFrame(columns, index=now.index, dtype="float64")
+    return result.rename_axis("key").reset_index() if keyed else result.reset_index(drop=True)
+
+
+def read(warehouse: Path, layer: str) -> History:
+    """The newest accepted runs of a layer; without runs if there are none yet."""
+    path = str(MEASUREMENTS.path(warehouse))
+    if not DeltaTable.is_deltatable(path):
+        return History((), pd.DataFrame({"run_id": [], "suite": [], "key": [], "metric": [], "value": []}))
+    builder = QueryBuilder().register("m", DeltaTable(path))
+    accepted = f"from m where layer = '{layer}' and accepted"
+    newest = f"select run_id {accepted} group by run_id order by max(measured_at) desc, run_id desc limit {RUNS}"
+    runs = tuple(reversed(pa.table(builder.execute(newest).read_all())["run_id"].to_pylist()))
+    of_runs = ", ".join(f"'{run}'" for run in runs or ("",))
+    values = f"select run_id, suite, key, metric, value {accepted} and run_id in ({of_runs})"
+    return History(runs, pa.table(builder.execute(values).read_all()).to_pandas())
+
+
+def add(
+    warehouse: Path,
+    run_id: str,
+    measured_at: datetime,
+    layer: str,
+    measured: Mapping[str, pd.DataFrame],
+    *,
+    accepted: bool,
+) -> None:
+    """Keep what a step measured, by suite; later runs are compared with it if it was accepted: passed its gate."""
+    frames = []
+    for suite, frame in measured.items():
+        long = frame if "key" in frame else frame.assign(key=NO_KEY)
+        frames.append(long.melt("key", var_name="metric").assign(suite=suite))
+    if not frames:
+        return
+    rows = pd.concat(frames).assign(run_id=run_id, measured_at=measured_at, layer=layer, accepted=accepted)
+    tables.append(warehouse, MEASUREMENTS, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))

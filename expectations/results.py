@@ -1,0 +1,137 @@
+"""What became of each check and each dbt test: one row a check and run in ``quality.check_results``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
+
+from expectations.checks import Dimension, Severity
+from lakehouse import tables
+from lakehouse.catalog import TableName
+from lakehouse.dbt_runner import NodeResult
+
+CHECK_RESULTS = TableName("quality", "check_results")
+MAX_TEXT = 200
+
+
+class Status(StrEnum):
+    """How a check ended; ``unknown`` where it had nothing to compare with, or was not reached."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of one run, in the words that people read.
+
+    ``suite`` is the type of the test where ``kind`` is dbt. Only the status ``failed`` stops a step. ``sample`` is
+    JSON: a list of at most twenty rows or keys that offend. ``seconds`` is a share of the time of the suite's query.
+    """
+
+    layer: str
+    table_name: str
+    suite: str
+    check_name: str
+    kind: str
+    dimension: str
+    severity: str
+    status: str
+    observed: str
+    expected: str
+    sample: str
+    owner: str
+    why: str
+    seconds: float
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("checked_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        *(pa.field(name, pa.string(), nullable=False) for name in CheckResult.__annotations__ if name != "seconds"),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+_STATUS_OF_DBT = {"pass": Status.PASSED, "warn": Status.WARNED, "skipped": Status.UNKNOWN}
+_DIMENSION_OF_DBT = {
+    "not_null": Dimension.COMPLETENESS,
+    "rows_accounted_for": Dimension.COMPLETENESS,
+    "grain": Dimension.UNIQUENESS,
+    "unique": Dimension.UNIQUENESS,
+    "accepted_values": Dimension.VALIDITY,
+    "holds": Dimension.VALIDITY,
+    "freshness": Dimension.TIMELINESS,
+    "history_is_of_today": Dimension.TIMELINESS,
+}
+
+
+def of_dbt(step: str, nodes: Iterable[NodeResult]) -> list[CheckResult]:
+    """The data tests among the nodes of a layer's step, as results; a test of a source is about Bronze."""
+    results = []
+    for node in nodes:
+        if node.test is None:
+            continue
+        kind_of_node, *_, table = node.test.on.split(".")
+        # The project's not-null tests come one a column or one a table. Whatever is no other kind compares tables.
+        kind = "not_null" if node.test.kind.startswith("not_null") else node.test.kind
+        results.append(
+            CheckResult(
+                layer="bronze" if kind_of_node == "source" else step,
+                table_name=table,
+                suite=node.test.kind,
+                check_name=node.name,
+                kind="dbt",
+                dimension=_DIMENSION_OF_DBT.get(kind, Dimension.CONSISTENCY),
+                severity=Severity.CRITICAL if node.test.severity == "error" else Severity.WARNING,
+                status=_STATUS_OF_DBT.get(node.status, Status.FAILED),
+                observed=node.message or "no rows",
+                expected="no rows",
+                sample="[]",
+                owner=node.test.owner,
+                why="",
+                seconds=node.seconds,
+            )
+        )
+    return results
+
+
+def short(value: Any) -> str:
+    """A value as text that fits a line; a number with six digits, or all that are before the point."""
+    if isinstance(value, float):
+        return "null" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    return str(value)[:MAX_TEXT]
+
+
+def first_line(error: object) -> str:
+    """What an error says, without what follows."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:MAX_TEXT]
+
+
+def store(warehouse: Path, run_id: str, checked_at: datetime, results: Iterable[CheckResult]) -> None:
+    """Keep the results of a step."""
+    rows = [{"run_id": run_id, "checked_at": checked_at, **asdict(result)} for result in results]
+    if rows:
+        tables.append(warehouse, CHECK_RESULTS, pa.Table.from_pylist(rows, SCHEMA))
+
+
+def newest(warehouse: Path) -> list[dict[str, Any]]:
+    """The rows of the newest run of each layer and kind, in the order of the tables."""
+    path = str(CHECK_RESULTS.path(warehouse))
+    if not DeltaTable.is_deltatable(path):
+        return []
+    sql = (
+        "select * from (select *, rank() over (partition by layer, kind order by checked_at desc) as age from r) "
+        "where age = 1 order by table_name, suite, check_name"
+    )
+    return pa.table(QueryBuilder().register("r", DeltaTable(path)).execute(sql).read_all()).to_pylist()

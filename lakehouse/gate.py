@@ -1,0 +1,96 @@
+"""What stands between two layers: the checks of ``expectations``, and what follows from a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakehouse import session, settings
+from lakehouse.dbt_runner import NodeResult
+from lakehouse.errors import LakehouseError, disk_errors_explained
+
+if TYPE_CHECKING:
+    from expectations.results import CheckResult
+
+LAYERS = ("bronze", "silver", "gold")
+MAX_SHOWN = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+class CheckFailed(LakehouseError):
+    """A critical check failed, or could not be carried out."""
+
+    exit_code = 2
+
+
+def gate(
+    layer: str,
+    target: str,
+    warehouse: Path,
+    run_id: str,
+    progress: Progress,
+    nodes: Sequence[NodeResult] = (),
+    *,
+    in_step: bool = True,
+) -> list[CheckResult]:
+    """Check a layer, keep the results, and write the pages.
+
+    Args:
+        layer: one of :data:`LAYERS`.
+        target: the engine that measures.
+        warehouse: the folder of the tables, whose write lock is held.
+        run_id: of the run that this belongs to.
+        progress: called as suites are measured.
+        nodes: what dbt did in the step; its tests are results too.
+        in_step: whether the layer has just been built: then what was measured becomes history.
+
+    Returns:
+        A result per check, and one per dbt test.
+
+    Raises:
+        CheckFailed: a critical check failed; the message names it.
+    """
+    # Takes seconds to import: --help and bad input should not wait for it.
+    from expectations import docs, history, results, runner
+    from expectations.suites import suites_for
+
+    started = datetime.now(UTC)
+    past = history.read(warehouse, layer)
+    report = runner.validate(suites_for(layer), session.open_session(target, warehouse), past, progress)
+    failed = [result for result in report.results if result.status == results.Status.FAILED]
+    everything = report.results + results.of_dbt(layer, nodes)
+    results.store(warehouse, run_id, started, everything)
+    with disk_errors_explained(settings.site(), "point LAKEHOUSE_SITE at another"):
+        docs.write(settings.site(), layer, report.judged, results.newest(warehouse))
+    if in_step:
+        history.add(warehouse, run_id, started, layer, report.measured, accepted=not failed)
+    if failed:
+        raise CheckFailed(
+            _explain(layer, failed, len(report.results), in_step=in_step),
+            f"All results are on the page {docs.index(settings.site())}.",
+        )
+    return everything
+
+
+def keep_failed_tests(layer: str, warehouse: Path, run_id: str, nodes: Sequence[NodeResult]) -> None:
+    """Keep what dbt's tests said in a step that did not come as far as its gate."""
+    from expectations import results
+
+    results.store(warehouse, run_id, datetime.now(UTC), results.of_dbt(layer, nodes))
+
+
+def _explain(layer: str, failed: list[CheckResult], count: int, *, in_step: bool) -> str:
+    put_back = "; its tables are as they were before" if in_step else ""
+    lines = [f"{len(failed)} of {count} checks of {layer} failed{put_back}:"]
+    for result in failed[:MAX_SHOWN]:
+        lines.append(f"  {layer}.{result.table_name}: {result.check_name}. {result.why}")
+        lines.append(f"    observed: {result.observed}")
+        lines.append(f"    expected: {result.expected}")
+        if result.sample != "[]":
+            lines.append(f"    for example: {result.sample[:400]}")
+    if len(failed) > MAX_SHOWN:
+        lines.append(f"  and {len(failed) - MAX_SHOWN} more")
+    return "\n".join(lines)
