@@ -1,7 +1,7 @@
 """What can be wrong with a delivery, seen before anything is built from it.
 
-A file without the columns or the rows of its contract, a broken zip, and a file that is there already never come here:
-the ingest refuses the first two and passes over the third.
+A file without the columns or the rows of its contract, a broken zip, and a file that is there already never come
+here: the ingest refuses the first two and passes over the third.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from expectations.suites.common import (
     last_two,
     mean_hour,
     moment,
+    money,
     share,
     standing,
     warning,
@@ -24,7 +25,7 @@ from expectations.suites.common import (
 
 STATUSES = "'created', 'approved', 'invoiced', 'processing', 'shipped', 'delivered', 'canceled', 'unavailable'"
 PURCHASED, APPROVED = moment("order_purchase_timestamp"), moment("order_approved_at")
-PRICE, FREIGHT = "try_cast(price as double)", "try_cast(freight_value as double)"
+PRICE, FREIGHT = money("price"), money("freight_value")
 
 
 def _repeats(table: str, key: str) -> str:
@@ -171,7 +172,7 @@ DELIVERIES = Suite(
         -- A few drops, or drops of a few rows, do not say what is usual.
         case
             when drops_before >= 3 and rows_of_usual_drop >= 50 then rows_of_drop / rows_of_usual_drop
-        end as drop_to_usual,
+        end as drop_to_earlier_drops,
         rejected / cast(nullif(lines, 0) as double) as rejected_share,
         datediff(last_day, day_before) as days_between_drops,
         case
@@ -199,7 +200,7 @@ DELIVERIES = Suite(
             "drop_was_short",
             Dimension.COMPLETENESS,
             "A drop of half a day has half the rows of the drops before; weekends and holidays keep more than half.",
-            at_least("drop_to_usual", 0.5),
+            at_least("drop_to_earlier_drops", 0.5),
         ),
         critical(
             "lines_were_no_records",
@@ -388,7 +389,7 @@ ORDER_ITEMS = Suite(
             median({PRICE}) as median_price,
             median({FREIGHT}) as median_freight,
             percentile({PRICE}, 0.95) as high_price,
-            median({PRICE}) / median({FREIGHT}) as price_to_freight,
+            median({PRICE}) / nullif(median({FREIGHT}), 0) as price_to_freight,
             {share(f"{PRICE} is null or {FREIGHT} is null")} as unreadable_share,
             {share(f"{FREIGHT} < 0 or {PRICE} < 0")} as negative_share
         from judged
@@ -577,7 +578,7 @@ CUSTOMERS = Suite(
         warning(
             "people_lost_their_second_orders",
             Dimension.CONSISTENCY,
-            "customer_id is new with each order; where it stands for the person too, nobody ever comes back.",
+            "A customer_id is new with each order; where it stands for the person too, nobody ever comes back.",
             at_least("ids_per_person_ratio", 0.98),
         ),
     ),
@@ -590,7 +591,7 @@ ORDER_PAYMENTS = Suite(
     measure=f"""
     with {judged("order_payments")}
 
-    select median(try_cast(payment_value as double)) as median_payment
+    select median({money("payment_value")}) as median_payment
     from judged
     """,
     checks=(
@@ -611,7 +612,7 @@ ORDER_REVIEWS = Suite(
     measure=f"""
     with {judged("order_reviews")}
 
-    select avg(try_cast(review_score as double)) as average_score
+    select avg(cast(try_cast(review_score as int) as double)) as average_score
     from judged
     """,
     checks=(

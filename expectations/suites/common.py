@@ -133,6 +133,14 @@ def moment(column: str) -> str:
     return f"try_to_timestamp({column}, 'yyyy-MM-dd HH:mm:ss')"
 
 
+def money(column: str) -> str:
+    """Delivered text as an amount; null where it cannot be read.
+
+    By way of a decimal: as a double the text "nan" would be a number, and a median with it another one each time.
+    """
+    return f"cast(try_cast({column} as decimal(18, 2)) as double)"
+
+
 def share(condition: str) -> str:
     """Of how many rows a condition is true, from 0 to 1; null without rows."""
     return f"avg(case when {condition} then 1.0d else 0.0d end)"

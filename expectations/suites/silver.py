@@ -54,7 +54,8 @@ DELIVERED = (
 )
 """Tables with a quarantine."""
 QUARANTINED_ROWS = " union all ".join(
-    f"select '{table}' as table_name, _batch_id, count(*) as row_count from silver.quarantined_{table} group by _batch_id"
+    f"select '{table}' as table_name, _batch_id, count(*) as row_count "
+    f"from silver.quarantined_{table} group by _batch_id"
     for table in DELIVERED
 )
 
@@ -325,7 +326,7 @@ CONTACTS = Suite(
             "consents_were_turned_round",
             Dimension.VALIDITY,
             "A flag that means 'do not write' in place of 'may write' sends mail to those who asked for none.",
-            between("consent_share_ratio", 0.8, 1.25),
+            between("consent_share_ratio", 0.9, 1.1),
         ),
         warning(
             "people_shared_an_address",
