@@ -759,6 +759,37 @@ EVENTS_BY_DAY = Suite(
     ),
 )
 
+CONTACTS = Suite(
+    layer="bronze",
+    table="customer_contacts",
+    owner=ENGINEERING,
+    measure=f"""
+    with {last_two("customer_contacts")},
+
+    people as (
+        select
+            customer_unique_id,
+            max(case when age = 1 then marketing_consent end) as consent,
+            max(case when age = 2 then marketing_consent end) as consent_before
+        from last_two
+        group by customer_unique_id
+    )
+
+    select {share("consent = consent_before")} as kept_share
+    from people
+    where consent is not null and consent_before is not null
+    """,
+    checks=(
+        critical(
+            "consents_were_turned_round",
+            Dimension.VALIDITY,
+            "A flag that means 'do not write' in place of 'may write' sends mail to those who asked for none; about "
+            "half of them did, so that no share shows it.",
+            at_least("kept_share", 0.8),
+        ),
+    ),
+)
+
 SUITES: tuple[Suite, ...] = (
     DELIVERIES,
     ORDERS,
@@ -774,5 +805,6 @@ SUITES: tuple[Suite, ...] = (
     EVENTS_BY_TYPE,
     EVENTS_BY_DEVICE,
     EVENTS_BY_DAY,
+    CONTACTS,
 )
 """The checks after the ingest."""

@@ -295,39 +295,20 @@ CONTACTS = Suite(
     layer="silver",
     table="customer_contacts",
     owner=ENGINEERING,
-    measure=f"""
-    with addresses as (
+    measure="""
+    with shared as (
         select
-            count(*) as addresses,
-            cast(sum(people) as double) as people
-        from (
-            select
-                email,
-                count(*) as people
-            from silver.customer_contacts
-            where email is not null
-            group by email
-        ) as shared
-    ),
-
-    consents as (
-        select {share("marketing_consent")} as consent_share
+            email,
+            count(*) as people
         from silver.customer_contacts
+        where email is not null
+        group by email
     )
 
-    select
-        consents.consent_share,
-        1 - addresses.addresses / addresses.people as shared_share
-    from consents
-    cross join addresses
+    select 1 - count(*) / cast(sum(people) as double) as shared_share
+    from shared
     """,
     checks=(
-        critical(
-            "consents_were_turned_round",
-            Dimension.VALIDITY,
-            "A flag that means 'do not write' in place of 'may write' sends mail to those who asked for none.",
-            between("consent_share_ratio", 0.9, 1.1),
-        ),
         warning(
             "people_shared_an_address",
             Dimension.UNIQUENESS,
