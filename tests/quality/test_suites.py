@@ -612,9 +612,9 @@ TABLE_FAULTS = (
 )
 
 
-def quarantined(table: DataFrame, part: float) -> DataFrame:
+def quarantined(table: DataFrame, part: float, rule: str = "order_status_unknown") -> DataFrame:
     """A quarantine with this part of the delivered orders."""
-    orders = table.sparkSession.table("bronze.orders").withColumn("broken_rule", F.lit("order_status_unknown"))
+    orders = table.sparkSession.table("bronze.orders").withColumn("broken_rule", F.lit(rule))
     ordered = orders.orderBy("order_id").limit(int(part * orders.count()))
     return ordered.select(*table.columns)
 
@@ -644,6 +644,17 @@ def test_a_quarantine_that_fills_up_stops_the_load(
     quarantined(session.table("silver.quarantined_orders"), 0.2).createOrReplaceTempView("damaged")
     now = measure(session, silver.SUITES, silver__quarantined_orders="damaged")
     assert failures(batch, now, sound) == {"quarantine_filled_up", "quarantine_was_noticeable"}
+
+
+@pytest.mark.slow
+def test_what_a_whole_delivery_repeats_of_old_is_no_fault(
+    batch: Callable[[pd.DataFrame], Any], sound: Frames, session: SparkSession
+) -> None:
+    quarantined(session.table("silver.quarantined_orders"), 0.2, "arrived_too_late").createOrReplaceTempView(
+        "damaged"
+    )
+    now = measure(session, silver.SUITES, silver__quarantined_orders="damaged")
+    assert failures(batch, now, sound) == set()
 
 
 def test_every_check_is_seen_to_fail() -> None:
