@@ -1,0 +1,664 @@
+"""The suites: each check fails on the failure that it is named after, alone, and on nothing else that a shop does."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import pandas as pd
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from data_generation.generate import generate
+from data_generation.request import Request
+from expectations.checks import Check, Dimension, Severity, Suite
+from expectations.suites import bronze, gold, silver
+from lakehouse.ingest import ingest
+from lakehouse.landing import BEHAVIOUR, OLIST
+from lakehouse.session import close_session, open_session
+from lakehouse.settings import ROOT
+
+LAYERS: Mapping[str, tuple[Suite, ...]] = {"bronze": bronze.SUITES, "silver": silver.SUITES, "gold": gold.SUITES}
+SUITES = [suite for suites in LAYERS.values() for suite in suites]
+CHECKS = [(suite, check) for suite in SUITES for check in suite.checks]
+FEW = 2_000
+"""What a measurement may have of rows."""
+
+Rows = list[dict[str, str]]
+Frames = dict[str, pd.DataFrame]
+
+
+def name_of(suite: Suite) -> str:
+    return f"{suite.layer}.{suite.name or suite.table}"
+
+
+# --- What the suites are, without an engine.
+
+
+def test_there_are_about_sixty_checks_with_names_of_their_own() -> None:
+    assert 55 <= len(CHECKS) <= 75
+    assert all(suite.checks for suite in SUITES)
+    assert all(suite.layer == layer for layer, suites in LAYERS.items() for suite in suites)
+    assert max(Counter((suite.layer, check.name) for suite, check in CHECKS).values()) == 1
+    assert max(Counter(map(name_of, SUITES)).values()) == 1
+    assert [check.name for _, check in CHECKS if not re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", check.name)] == []
+
+
+def test_every_dimension_and_both_severities_are_there() -> None:
+    assert {check.dimension for _, check in CHECKS} == set(Dimension)
+    assert {check.severity for _, check in CHECKS} == set(Severity)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_table_is_measured(layer: str) -> None:
+    measures = " ".join(suite.measure for suite in LAYERS[layer])
+    if layer == "bronze":
+        # The volume and the rejects of all landing files are in the deliveries, a row a file.
+        assert "bronze.deliveries" in measures
+        return
+    folder = ROOT / "dbt_project" / "models" / layer
+    tables = {path.stem for path in folder.rglob("*.sql")}
+    tables |= (
+        {path.stem for path in (ROOT / "dbt_project" / "snapshots").glob("*.yml")} if layer == "silver" else set()
+    )
+    inner = {table for table in tables if table.startswith("stg_")}
+    assert {table for table in tables - inner if not re.search(rf"\b{layer}\.{table}\b", measures)} == set()
+
+
+def test_why_is_a_sentence_and_somebody_is_told() -> None:
+    assert [check.name for _, check in CHECKS if not re.fullmatch(r"[A-Z][^\n]{30,220}\.", check.why)] == []
+    owners = (ROOT / "dbt_project" / "models" / "groups.yml").read_text()
+    assert {suite.owner for suite in SUITES} == set(re.findall(r"^\s{6}name: (.+)$", owners, flags=re.MULTILINE))
+
+
+def test_no_check_has_the_name_of_a_dbt_test() -> None:
+    tests = {path.stem for path in (ROOT / "dbt_project" / "macros" / "tests").glob("*.sql")}
+    for path in (ROOT / "dbt_project").rglob("*.yml"):
+        tests |= set(re.findall(r"^\s+name: (\w+)$", path.read_text(), flags=re.MULTILINE))
+    assert {check.name for _, check in CHECKS} & tests == set()
+
+
+def test_measures_and_samples_use_the_words_of_the_models() -> None:
+    """The same words that the models avoid, because one of the engines does not know them."""
+    forbidden = re.search(
+        r"FORBIDDEN = \((.*?)\n\)", (ROOT / "tests" / "dbt" / "test_conventions.py").read_text(), re.S
+    )
+    assert forbidden is not None
+    words = "".join(re.findall(r'"(.*)"', forbidden[1]))
+    for suite, check in CHECKS:
+        assert re.search(rf"\b({words})\b", f"{suite.measure} {check.sample}", re.IGNORECASE) is None, check.name
+
+
+# --- Judging a measurement, as a run does it, in short.
+
+
+@pytest.fixture(scope="module")
+def batch() -> Callable[[pd.DataFrame], Any]:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+    whole = asset.add_batch_definition_whole_dataframe("whole")
+    return lambda frame: whole.get_batch({"dataframe": frame})
+
+
+def collected(session: SparkSession, sql: str) -> pd.DataFrame:
+    return cast(pd.DataFrame, session.sql(sql).toPandas())
+
+
+def keyed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A measurement with its key as index, and every number a float."""
+    return (frame if "key" in frame else frame.assign(key="")).set_index("key").astype(float)
+
+
+def with_history(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """A measurement beside that of the one run before it."""
+    gone = before.index.difference(now.index)
+    now = pd.concat([now, pd.DataFrame(0.0, index=gone, columns=now.columns)]) if len(gone) else now
+    columns = dict(now.items())
+    for column in now.columns:
+        was = before[column].reindex(now.index)
+        columns |= {f"{column}_before": was, f"{column}_ratio": (now[column] / was).where(was != 0)}
+        columns[f"{column}_usual"] = pd.Series(before[column].median(), index=now.index)
+    return pd.DataFrame(columns).reset_index(names="key")
+
+
+def failures(batch: Callable[[pd.DataFrame], Any], now: Frames, before: Frames) -> set[str]:
+    """The checks that fail, of the suites that were measured."""
+    failed = set()
+    for suite in SUITES:
+        if name_of(suite) in now:
+            frame = batch(with_history(now[name_of(suite)], before[name_of(suite)]))
+            failed |= {check.name for check in suite.checks if not frame.validate(check.expectation).success}
+    return failed
+
+
+def measure(session: SparkSession, suites: tuple[Suite, ...], **replaced: str) -> Frames:
+    """Measure suites, with views in place of some tables; if there are any, only suites with such a table."""
+    frames = {}
+    for suite in suites:
+        sql = suite.measure
+        for table, view in replaced.items():
+            sql = re.sub(rf"\b{table.replace('__', '[.]', 1)}\b", view, sql)
+        if not replaced or sql != suite.measure:
+            frames[name_of(suite)] = keyed(collected(session, sql))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def session(shop_warehouse: Path) -> Iterator[SparkSession]:
+    yield open_session("local", shop_warehouse)
+    close_session("local", shop_warehouse)
+
+
+@pytest.fixture(scope="module")
+def sound(session: SparkSession) -> Frames:
+    """The measurements of the small shop."""
+    return measure(session, tuple(SUITES))
+
+
+# --- On shops as they should be.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", SUITES, ids=name_of)
+def test_a_measure_gives_what_its_checks_ask_for(suite: Suite, session: SparkSession) -> None:
+    frame = collected(session, suite.measure)
+    texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
+    assert set(texts) <= {"key"} or frame[[text for text in texts if text != "key"]].isna().all(axis=None)
+    assert 1 <= len(frame) <= (FEW if "key" in frame else 1)
+    assert "key" not in frame or frame["key"].is_unique
+    numbers = [column for column in frame if column != "key"]
+    allowed = {f"{number}{ending}" for number in numbers for ending in ("", "_before", "_ratio", "_usual")}
+    used = {str(check.expectation.configuration.kwargs["column"]) for check in suite.checks}
+    assert used <= allowed
+    # A number that no check looks at is read for nothing.
+    assert {re.sub("_(before|ratio|usual)$", "", column) for column in used} | set(numbers) == set(numbers)
+    assert all(any(column.startswith(number) for column in used) for number in numbers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [check for _, check in CHECKS if check.sample], ids=lambda check: check.name)
+def test_a_sample_can_be_asked_for(check: Check, session: SparkSession) -> None:
+    session.sql(f"select * from ({check.sample}) as offending limit 20").toPandas()
+
+
+@pytest.mark.slow
+def test_a_measurement_is_the_same_each_time(session: SparkSession, sound: Frames) -> None:
+    again = measure(session, tuple(SUITES))
+    for name, frame in sound.items():
+        pd.testing.assert_frame_equal(frame.sort_index(), again[name].sort_index(), check_exact=True)
+
+
+@pytest.mark.slow
+def test_a_small_shop_passes(batch: Callable[[pd.DataFrame], Any], sound: Frames) -> None:
+    assert failures(batch, sound, sound) == set()
+
+
+BEHAVIOUR_TABLES = {
+    "bronze": ("clickstream_events", "customer_contacts"),
+    "silver": ("carts", "clickstream_events", "customer_contacts", "sessions"),
+    "gold": ("channel_attribution", "conversion_funnel", "fct_sessions"),
+}
+
+
+@pytest.mark.slow
+def test_a_shop_without_a_clickstream_passes(batch: Callable[[pd.DataFrame], Any], session: SparkSession) -> None:
+    views = {}
+    for layer, tables in BEHAVIOUR_TABLES.items():
+        for table in tables:
+            views[f"{layer}__{table}"] = f"no_{table}_in_{layer}"
+            session.table(f"{layer}.{table}").where("false").createOrReplaceTempView(f"no_{table}_in_{layer}")
+    frames = measure(session, tuple(SUITES), **views)
+    assert {"bronze.clickstream_events_by_device", "silver.sessions", "gold.conversion_funnel"} < set(frames)
+    assert failures(batch, frames, frames) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.olist
+def test_the_real_data_passes(batch: Callable[[pd.DataFrame], Any], olist_warehouse: Path) -> None:
+    frames = measure(open_session("local", olist_warehouse), tuple(SUITES))
+    close_session("local", olist_warehouse)
+    assert failures(batch, frames, frames) == set()
+
+
+# --- Deliveries that go wrong, taken in after a good one.
+
+
+class Disaster(NamedTuple):
+    """What goes wrong with one file of a delivery, and which checks see it."""
+
+    file: str
+    damage: Callable[[Rows], Rows]
+    seen_by: set[str]
+
+
+CUSTOMERS, ITEMS, PAYMENTS, REVIEWS, ORDERS, PRODUCTS = (OLIST[place].file for place in (0, 2, 3, 4, 5, 6))
+EVENTS, CONTACTS = (landing.file for landing in BEHAVIOUR)
+MOMENT = "%Y-%m-%d %H:%M:%S"
+DATES = tuple(column for column in OLIST[5].columns if column.endswith(("_date", "_timestamp", "_at")))
+
+
+def changed(**columns: Callable[[dict[str, str]], str]) -> Callable[[Rows], Rows]:
+    """Every row with some columns made anew."""
+    return lambda rows: [{**row, **{column: new(row) for column, new in columns.items()}} for row in rows]
+
+
+def later(column: str) -> Callable[[dict[str, str]], str]:
+    def three_hours_later(row: dict[str, str]) -> str:
+        there = row[column]
+        return there and (datetime.strptime(there, MOMENT) + timedelta(hours=3)).strftime(MOMENT)
+
+    return three_hours_later
+
+
+def without_an_afternoon(column: str) -> Callable[[Rows], Rows]:
+    def damage(rows: Rows) -> Rows:
+        busiest, _ = Counter(row[column][:10] for row in rows).most_common(1)[0]
+        return [row for row in rows if not (row[column].startswith(busiest) and row[column][11:13] >= "12")]
+
+    return damage
+
+
+def without_a_category(rows: Rows) -> Rows:
+    # Of middling size: without the largest the file would be seen to be short.
+    names = [name for name, _ in Counter(row["product_category_name"] for row in rows).most_common() if name]
+    return [row for row in rows if row["product_category_name"] != names[len(names) // 3]]
+
+
+def with_one_correction(rows: Rows) -> Rows:
+    delivered = next(row for row in rows if row["order_status"] == "delivered")
+    return [{**row, "order_status": "canceled"} if row is delivered else row for row in rows]
+
+
+CENTS = changed(price=lambda row: row["price"].replace(".", ""))
+SWAPPED = changed(price=lambda row: row["freight_value"], freight_value=lambda row: row["price"])
+REPLACED = changed(
+    customer_unique_id=lambda row: hashlib.md5(b"salt" + row["customer_unique_id"].encode()).hexdigest()
+)
+DISASTERS = {
+    "half a day of orders": Disaster(
+        ORDERS,
+        without_an_afternoon("order_purchase_timestamp"),
+        {"part_of_a_day_of_orders_was_lost", "orders_file_was_stale"},
+    ),
+    "half a day of events": Disaster(
+        EVENTS, without_an_afternoon("event_timestamp"), {"part_of_a_day_of_events_was_lost"}
+    ),
+    "prices in cents": Disaster(ITEMS, CENTS, {"prices_changed_their_unit", "dear_products_lost_their_price"}),
+    "price and freight swapped": Disaster(
+        ITEMS,
+        SWAPPED,
+        {
+            "price_and_freight_were_swapped",
+            "prices_changed_their_unit",
+            "freight_changed_its_unit",
+            "dear_products_lost_their_price",
+        },
+    ),
+    "lines twice": Disaster(
+        ITEMS, lambda rows: rows + rows, {"order_lines_were_loaded_twice", "file_grew_out_of_proportion"}
+    ),
+    "orders twice": Disaster(
+        ORDERS,
+        lambda rows: rows + rows,
+        {"orders_were_loaded_twice", "file_grew_out_of_proportion", "orders_file_was_stale"},
+    ),
+    "events twice": Disaster(
+        EVENTS, lambda rows: rows + rows, {"events_were_loaded_twice", "file_grew_out_of_proportion"}
+    ),
+    "purchases in UTC": Disaster(
+        ORDERS,
+        changed(order_purchase_timestamp=later("order_purchase_timestamp")),
+        {"purchases_moved_by_hours", "approvals_came_before_purchases", "part_of_a_day_of_orders_was_lost"},
+    ),
+    "orders in UTC": Disaster(
+        ORDERS,
+        changed(**{column: later(column) for column in DATES}),
+        {"purchases_moved_by_hours", "promises_moved_off_midnight", "part_of_a_day_of_orders_was_lost"},
+    ),
+    "events in UTC": Disaster(
+        EVENTS,
+        changed(event_timestamp=later("event_timestamp"), received_at=later("received_at")),
+        {"visits_moved_by_hours", "part_of_a_day_of_events_was_lost"},
+    ),
+    "a category gone": Disaster(PRODUCTS, without_a_category, {"category_left_the_catalogue"}),
+    "a new status": Disaster(
+        ORDERS,
+        lambda rows: [{**row, "order_status": "returned"} if n == 7 else row for n, row in enumerate(rows)],
+        {"order_status_is_new", "orders_file_was_stale"},
+    ),
+    "nothing newer": Disaster(ORDERS, with_one_correction, {"orders_file_was_stale"}),
+    "one type of event": Disaster(
+        EVENTS,
+        changed(event_type=lambda row: "page_view"),
+        {"event_type_vanished", "one_event_type_was_everything"},
+    ),
+    "one device": Disaster(
+        EVENTS, changed(device=lambda row: "desktop"), {"device_vanished", "one_device_was_everything"}
+    ),
+    "other customers": Disaster(CUSTOMERS, REPLACED, {"customers_were_replaced"}),
+    "consents turned round": Disaster(
+        CONTACTS,
+        changed(marketing_consent=lambda row: {"true": "false", "false": "true"}[row["marketing_consent"]]),
+        {"consents_were_turned_round"},
+    ),
+    "negative freight": Disaster(
+        ITEMS,
+        changed(freight_value=lambda row: f"-{row['freight_value']}"),
+        {"amounts_turned_negative", "freight_changed_its_unit", "price_and_freight_were_swapped"},
+    ),
+    "a truncated file": Disaster(PAYMENTS, lambda rows: rows[: len(rows) * 4 // 5], {"file_was_truncated"}),
+}
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up shop of 5,000 orders, taken in and not built: it has days, hours and categories as a real one."""
+    folder = tmp_path_factory.mktemp("delivered")
+    generate(Request(folder / "files", scale=0.05, seed=3))
+    shutil.rmtree(folder / "files" / "truth")
+    ingest("olist", [folder / "files"], folder / "warehouse")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(delivered: Path) -> Iterator[tuple[SparkSession, Frames]]:
+    """A session over the good delivery, and what was measured of it."""
+    opened = open_session("local", delivered / "warehouse")
+    yield opened, measure(opened, bronze.SUITES)
+    close_session("local", delivered / "warehouse")
+
+
+@pytest.mark.slow
+def test_a_made_up_shop_passes(batch: Callable[[pd.DataFrame], Any], first: tuple[SparkSession, Frames]) -> None:
+    assert failures(batch, first[1], first[1]) == set()
+
+
+def rewritten(source: Path, target: Path, damage: Callable[[Rows], Rows]) -> None:
+    with source.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with target.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(damage(rows))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", DISASTERS)
+def test_a_disaster_is_seen_before_anything_is_built(
+    what: str,
+    batch: Callable[[pd.DataFrame], Any],
+    delivered: Path,
+    first: tuple[SparkSession, Frames],
+    tmp_path: Path,
+) -> None:
+    disaster = DISASTERS[what]
+    files, warehouse = shutil.copytree(delivered / "files", tmp_path / "files"), tmp_path / "again"
+    shutil.copytree(delivered / "warehouse", warehouse)
+    rewritten(delivered / "files" / disaster.file, files / disaster.file, disaster.damage)
+    ingest("olist", [files], warehouse)
+    now = measure(open_session("local", warehouse), bronze.SUITES)
+    close_session("local", warehouse)
+    assert failures(batch, now, first[1]) == disaster.seen_by
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("file", "at"), [(ORDERS, "order_purchase_timestamp"), (EVENTS, "event_timestamp")])
+def test_a_drop_that_ends_at_noon_is_seen(
+    file: str, at: str, batch: Callable[[pd.DataFrame], Any], delivered: Path, tmp_path: Path
+) -> None:
+    warehouse = tmp_path / "again"
+    landing = next(landing for landing in (*OLIST, *BEHAVIOUR) if landing.file == file)
+    with (delivered / "files" / file).open(newline="") as stream:
+        rows = [{**row, "order_approved_at": ""} for row in csv.DictReader(stream)]
+    first_day = date.fromisoformat(max(row[at][:10] for row in rows))
+    suites = tuple(suite for suite in bronze.SUITES if suite.table == landing.table and not suite.name)
+    seen = []
+    for number in range(3):
+        day = first_day + timedelta(days=number)
+        # After all that was, as many as on a busy day, at the hours at which people buy; in the end half of them.
+        busy = [
+            {**row, landing.columns[0]: f"{day} {n}", at: f"{day}{row[at][10:]}"} for n, row in enumerate(rows[:200])
+        ]
+        drop = (rows, busy, [row for row in busy if row[at][11:13] < "12"])[number]
+        folder = tmp_path / str(day)
+        folder.mkdir()
+        with (folder / file).open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, landing.columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(drop)
+        ingest("olist", [folder], warehouse, delivered_on=day)
+        seen.append(measure(open_session("local", warehouse), suites))
+        close_session("local", warehouse)
+    names = {ORDERS: "half_a_day_of_orders_was_missing", EVENTS: "half_a_day_of_events_was_missing"}
+    assert failures(batch, seen[1], seen[0]) == set()
+    assert failures(batch, seen[2], seen[1]) == {names[file]}
+
+
+# --- Tables that go wrong.
+
+
+class Fault(NamedTuple):
+    """What goes wrong with a table, and the one check that sees it."""
+
+    check: str
+    table: str
+    damage: Callable[[DataFrame], DataFrame]
+
+
+def put(**columns: str) -> Callable[[DataFrame], DataFrame]:
+    """Every row with some columns made anew, by expressions of SQL."""
+    return lambda table: table.withColumns({column: F.expr(new) for column, new in columns.items()})
+
+
+def only(condition: str) -> Callable[[DataFrame], DataFrame]:
+    return lambda table: table.where(condition)
+
+
+def drops(*counts: int, days: int = 1) -> Callable[[DataFrame], DataFrame]:
+    """Deliveries of a first drop and of some later ones, each with so many rows in every file."""
+
+    def damage(table: DataFrame) -> DataFrame:
+        moved = [
+            table.withColumns(
+                {
+                    "row_count": F.lit(count).cast("bigint"),
+                    "_batch_id": F.lit(f"drop {number}"),
+                    "_delivered_on": F.expr(f"date_add(date '2018-03-01', {days * number})"),
+                    "_ingested_at": F.expr(f"_ingested_at + interval {number} days"),
+                }
+            )
+            for number, count in enumerate((9_999, *counts))
+        ]
+        together = moved[0]
+        for part in moved[1:]:
+            together = together.union(part)
+        return together
+
+    return damage
+
+
+def stay_behind(table: DataFrame) -> DataFrame:
+    return drops(100)(table).where("table_name != 'order_items' or _batch_id = 'drop 0'")
+
+
+def old_drop(table: DataFrame) -> DataFrame:
+    return table.withColumn("_delivered_on", F.expr("date '2019-12-31'"))
+
+
+BRONZE_FAULTS = (
+    Fault("lines_were_no_records", "bronze__deliveries", put(rejected_count="row_count")),
+    Fault("drop_was_short", "bronze__deliveries", drops(100, 100, 100, 40)),
+    Fault("days_were_skipped", "bronze__deliveries", drops(100, days=5)),
+    Fault("lines_came_without_their_orders", "bronze__deliveries", stay_behind),
+    Fault("orders_drop_was_stale", "bronze__orders", old_drop),
+    Fault("prices_were_unreadable", "bronze__order_items", put(price="replace(price, '.', ',')")),
+    Fault(
+        "dear_products_lost_their_price",
+        "bronze__order_items",
+        put(price="case when cast(price as double) > 150 then cast(price / 1000 as string) else price end"),
+    ),
+    Fault("category_stopped_selling", "bronze__order_items", lambda table: without_the_rarest(table)),
+    Fault("people_lost_their_second_orders", "bronze__customers", put(customer_unique_id="customer_id")),
+    Fault(
+        "payments_changed_their_unit", "bronze__order_payments", put(payment_value="replace(payment_value, '.', '')")
+    ),
+    Fault(
+        "review_scale_was_turned_round",
+        "bronze__order_reviews",
+        put(review_score="cast(6 - cast(review_score as int) as string)"),
+    ),
+    Fault(
+        "events_arrived_days_late",
+        "bronze__clickstream_events",
+        put(received_at="concat(date_add(to_date(substr(received_at, 1, 10)), 9), substr(received_at, 11))"),
+    ),
+    Fault("visitors_were_not_recognised", "bronze__clickstream_events", put(customer_unique_id="''")),
+)
+
+
+def without_the_rarest(table: DataFrame) -> DataFrame:
+    products = table.sparkSession.table("bronze.products").where("product_category_name != ''")
+    rarest = (
+        table.join(products, "product_id")
+        .groupBy("product_category_name")
+        .count()
+        .orderBy("count", "product_category_name")
+        .limit(1)
+        .select("product_category_name")
+    )
+    return table.join(products.join(rarest, "product_category_name").select("product_id"), "product_id", "left_anti")
+
+
+TABLE_FAULTS = (
+    Fault("table_lost_rows", "silver__sessions", only("session_id > '3'")),
+    Fault("quarantine_was_noticeable", "silver__quarantined_orders", lambda table: quarantined(table, 0.04)),
+    Fault("as_of_date_went_back", "silver__as_of", put(as_of_date="date_sub(as_of_date, 1)")),
+    Fault("one_order_moved_the_as_of_date", "silver__as_of", put(as_of_date="date_add(as_of_date, 400)")),
+    Fault(
+        "orders_lost_their_items",
+        "silver__order_items",
+        put(order_id="case when order_id > '4' then order_id else 'no order' end"),
+    ),
+    Fault("payments_disagreed_with_prices", "silver__order_payments", put(payment_value="payment_value / 100")),
+    Fault(
+        "cancellations_jumped",
+        "silver__orders",
+        put(order_status="case when order_id < '2' then 'canceled' else order_status end"),
+    ),
+    Fault(
+        "deliveries_lost_their_date",
+        "silver__orders",
+        put(delivered_to_customer_at="case when order_id > '2' then delivered_to_customer_at end"),
+    ),
+    Fault("review_dates_were_lost", "silver__order_reviews", put(answered_at="cast(null as timestamp)")),
+    Fault("products_lost_their_category", "silver__products", put(category="'unknown'")),
+    Fault("products_lost_their_measures", "silver__products", put(weight_g="cast(null as int)")),
+    Fault("customers_moved_to_one_state", "silver__customers", put(state="'SP'")),
+    Fault("people_shared_an_address", "silver__customer_contacts", put(email="'nobody@example.com'")),
+    Fault(
+        "tracker_and_shop_disagreed_on_the_hour",
+        "silver__clickstream_events",
+        put(event_at="event_at + interval 3 hours"),
+    ),
+    Fault("programs_flooded_the_shop", "silver__sessions", put(is_bot="is_bot or session_id < '4'")),
+    Fault("table_lost_rows", "gold__dim_date", only("date_day > date '2017-06-01'")),
+    Fault(
+        "month_of_the_past_changed",
+        "gold__fct_order_items",
+        put(revenue="case when month(purchased_at) = 5 then revenue * 2 else revenue end"),
+    ),
+    Fault(
+        "order_value_broke_away",
+        "gold__weekly_revenue",
+        lambda table: put(
+            orders="orders * 20",
+            average_order_value="average_order_value * case when week_start >= date '2018-05-25' then 100 else 1 end",
+        )(table),
+    ),
+    Fault("everybody_lapsed_at_once", "gold__customer_360", put(recency_days="recency_days + 365")),
+    Fault("returning_customers_vanished", "gold__customer_360", put(frequency="least(frequency, 1)")),
+    Fault(
+        "segment_shares_shifted",
+        "gold__customer_360",
+        put(rfm_segment="case when rfm_segment = 'champion' then 'loyal' else rfm_segment end"),
+    ),
+    Fault("forecast_of_value_jumped", "gold__customer_value", put(expected_revenue="expected_revenue * 3")),
+    Fault(
+        "one_person_outweighed_the_rest",
+        "gold__interaction_matrix",
+        lambda table: table.withColumn("customer_unique_id", F.lit("guest")),
+    ),
+    Fault(
+        "interactions_changed_their_strength", "gold__interaction_matrix", put(interaction_strength="3 * views + 15")
+    ),
+    Fault("repurchase_rate_moved", "gold__churn_examples", put(days_to_next_purchase="cast(null as int)")),
+    Fault("features_lost_deliveries", "gold__churn_examples", put(delivered_orders="0")),
+    Fault("conversion_broke_away", "gold__conversion_funnel", put(sessions_with_purchase="0")),
+    Fault("referrers_turned_direct", "gold__conversion_funnel", put(referrer="'direct'")),
+    Fault("deliveries_turned_late", "gold__product_performance", put(late_units="delivered_units")),
+    Fault("places_lost_their_coordinates", "gold__dim_customer", put(latitude="cast(null as double)")),
+)
+
+
+def quarantined(table: DataFrame, part: float, rule: str = "order_status_unknown") -> DataFrame:
+    """A quarantine with this part of the delivered orders."""
+    orders = table.sparkSession.table("bronze.orders").withColumn("broken_rule", F.lit(rule))
+    ordered = orders.orderBy("order_id").limit(int(part * orders.count()))
+    return ordered.select(*table.columns)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [*BRONZE_FAULTS, *TABLE_FAULTS], ids=lambda fault: f"{fault.table}-{fault.check}")
+def test_a_fault_is_seen_by_its_check_and_by_no_other(
+    fault: Fault,
+    batch: Callable[[pd.DataFrame], Any],
+    sound: Frames,
+    session: SparkSession,
+    request: pytest.FixtureRequest,
+) -> None:
+    layer, _, table = fault.table.partition("__")
+    opened, before = request.getfixturevalue("first") if layer == "bronze" else (session, sound)
+    fault.damage(opened.table(f"{layer}.{table}")).createOrReplaceTempView("damaged")
+    # What other suites learn from the deliveries does not go with rows that are not there.
+    suites = (bronze.DELIVERIES,) if table == "deliveries" else LAYERS[layer]
+    now = measure(opened, suites, **{fault.table: "damaged"})
+    assert failures(batch, now, before) == {fault.check}
+
+
+@pytest.mark.slow
+def test_a_quarantine_that_fills_up_stops_the_load(
+    batch: Callable[[pd.DataFrame], Any], sound: Frames, session: SparkSession
+) -> None:
+    quarantined(session.table("silver.quarantined_orders"), 0.2).createOrReplaceTempView("damaged")
+    now = measure(session, silver.SUITES, silver__quarantined_orders="damaged")
+    assert failures(batch, now, sound) == {"quarantine_filled_up", "quarantine_was_noticeable"}
+
+
+@pytest.mark.slow
+def test_what_a_whole_delivery_repeats_of_old_is_no_fault(
+    batch: Callable[[pd.DataFrame], Any], sound: Frames, session: SparkSession
+) -> None:
+    quarantined(session.table("silver.quarantined_orders"), 0.2, "arrived_too_late").createOrReplaceTempView(
+        "damaged"
+    )
+    now = measure(session, silver.SUITES, silver__quarantined_orders="damaged")
+    assert failures(batch, now, sound) == set()
+
+
+def test_every_check_is_seen_to_fail() -> None:
+    failed = {fault.check for fault in (*BRONZE_FAULTS, *TABLE_FAULTS)}
+    failed |= set().union(*(disaster.seen_by for disaster in DISASTERS.values()))
+    failed |= {"half_a_day_of_orders_was_missing", "half_a_day_of_events_was_missing", "quarantine_filled_up"}
+    assert {check.name for _, check in CHECKS} - failed == set()
