@@ -300,6 +300,14 @@ ORDERS = Suite(
             f"select order_id, order_status from bronze.orders where trim(order_status) not in ({STATUSES})",
         ),
         critical(
+            "many_orders_took_an_unknown_status",
+            Dimension.VALIDITY,
+            "A shop that renames a step sends all orders of that step to quarantine; one in two hundred is a step, "
+            "and no slip of a clerk.",
+            at_most("share_of_unknown_status", 0.005),
+            f"select order_id, order_status from bronze.orders where trim(order_status) not in ({STATUSES})",
+        ),
+        critical(
             "half_a_day_of_orders_was_missing",
             Dimension.COMPLETENESS,
             "A drop that was cut at noon looks like a poor day; people buy at all hours but those of the night, "
@@ -325,7 +333,8 @@ ORDERS_TO_LAST_DELIVERY = Suite(
         select
             max(case when orders._batch_id = newest.batch_id then {PURCHASED} end) as last_purchase_at,
             max(case when orders._batch_id != newest.batch_id then {PURCHASED} end) as last_purchase_before_at,
-            max(case when orders._batch_id = newest.batch_id then orders._delivered_on end) as delivered_on
+            max(case when orders._batch_id = newest.batch_id then orders._delivered_on end) as delivered_on,
+            count(case when orders._batch_id = newest.batch_id then 1 end) as orders_delivered
         from bronze.orders as orders
         cross join newest
         -- A clock that is ahead would make every later file look old.
@@ -337,17 +346,26 @@ ORDERS_TO_LAST_DELIVERY = Suite(
             when delivered_on is null
                 then (unix_timestamp(last_purchase_at) - unix_timestamp(last_purchase_before_at)) / 3600.0d
         end as hours_gained,
-        datediff(delivered_on, cast(last_purchase_at as date)) as days_old
+        -- A shop that sells little has days without an order.
+        case when orders_delivered >= 30 then datediff(delivered_on, cast(last_purchase_at as date)) end as days_old
     from moments
     """,
     checks=(
-        warning(
+        critical(
             "orders_file_was_stale",
             Dimension.TIMELINESS,
-            "A file that differs from the last one and holds no newer purchase is an old export under a new date.",
-            at_least("hours_gained", 0.0001),
+            "A file whose last purchase is older than that of the file before is an old export under a new date; "
+            "what came since would be missing.",
+            at_least("hours_gained", 0),
         ),
         warning(
+            "orders_file_brought_nothing_new",
+            Dimension.TIMELINESS,
+            "A file that differs from the last one and holds no newer purchase is a correction, or an export that "
+            "stands still.",
+            at_least("hours_gained", 0.0001),
+        ),
+        critical(
             "orders_drop_was_stale",
             Dimension.TIMELINESS,
             "A drop whose last purchase is days older than its day is yesterday's drop, or that of a week ago, "
