@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +31,9 @@ th, td { border-bottom: 1px solid #ddd; padding: .35rem .6rem; text-align: left;
 code { background: #f3f3f3; overflow-wrap: anywhere }
 .failed, .text-danger { color: #b00020 } .warned { color: #9a5b00 } .passed, .text-success { color: #1b6e2c }
 .unknown { color: #555 } .failed, .warned { font-weight: 600 }
+.trend td, .trend th { width: auto; padding: .1rem .35rem; font-weight: 400; text-align: center }
+.trend th { text-align: left } .trend { width: auto } .trend .failed { background: #fbe3e6 }
+.trend .warned { background: #fdf1dc }
 .modal, .btn-group, nav, .collapse { display: none } .collapse:target { display: block }
 </style>"""
 MARKS = {"failed": "✗ failed", "warned": "! warned", "passed": "✓ passed", "unknown": "? unknown"}
@@ -43,14 +46,26 @@ def index(site: Path) -> Path:
 
 
 def write(
-    site: Path, layer: str, judged: Mapping[str, ExpectationSuiteValidationResult], newest: Iterable[dict[str, Any]]
+    site: Path,
+    layer: str,
+    judged: Mapping[str, ExpectationSuiteValidationResult],
+    newest: Iterable[dict[str, Any]],
+    trend: Sequence[dict[str, Any]],
 ) -> None:
-    """Write the pages of suites that were judged, and the first page anew, from rows of ``quality.check_results``."""
+    """Write the pages of suites that were judged, and the first page anew.
+
+    Args:
+        site: the folder of all pages.
+        layer: of the suites.
+        judged: what Great Expectations says, by suite.
+        newest: as :func:`expectations.results.newest` gives it.
+        trend: as :func:`expectations.results.trend` gives it.
+    """
     folder = index(site).parent / layer
     folder.mkdir(parents=True, exist_ok=True)
     for suite, result in judged.items():
         (folder / f"{suite}.html").write_text(_suite_page(result), encoding="utf-8")
-    index(site).write_text(_index_page(list(newest), index(site).parent), encoding="utf-8")
+    index(site).write_text(_index_page(list(newest), trend, index(site).parent), encoding="utf-8")
 
 
 def _suite_page(result: ExpectationSuiteValidationResult) -> str:
@@ -60,8 +75,9 @@ def _suite_page(result: ExpectationSuiteValidationResult) -> str:
     return REMOTE.sub("", page).replace("</head>", f"{STYLE}</head>", 1)
 
 
-def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
+def _index_page(rows: list[dict[str, Any]], trend: Sequence[dict[str, Any]], folder: Path) -> str:
     parts = ["<h1>Data quality</h1>", "<p>The newest run of each layer. A failed check stopped its step.</p>"]
+    parts.append(f"<h2>Trend</h2>{_trend(trend)}")
     for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
         of_layer = [row for row in rows if row["layer"] == layer]
         parts.append(f"<h2 id='{layer}'>{layer.title()}: {_counted(of_layer)}</h2>")
@@ -79,6 +95,29 @@ def _index_page(rows: list[dict[str, Any]], folder: Path) -> str:
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Data quality</title>{STYLE}</head>"
         f"<body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _trend(rows: Sequence[dict[str, Any]]) -> str:
+    """A line per layer and dimension, a column per run: how many checks failed or warned."""
+    runs = sorted({row["run_id"] for row in rows})
+    cells = {(row["layer"], row["dimension"], row["run_id"]): row for row in rows}
+    lines = []
+    for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
+        for dimension in sorted({row["dimension"] for row in rows if row["layer"] == layer}):
+            of_runs = "".join(_trend_cell(cells.get((layer, dimension, run))) for run in runs)
+            lines.append(f"<tr><th>{layer} {dimension}</th>{of_runs}</tr>")
+    return (
+        "<p>One column a run, the newest on the right: checks that failed, and in brackets those that warned. "
+        f"A dot: all held.</p><table class='trend'>{''.join(lines)}</table>"
+    )
+
+
+def _trend_cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "<td></td>"
+    mark = "failed" if row["failed"] else "warned" if row["warned"] else "passed"
+    words = " ".join([str(row["failed"] or ""), f"({row['warned']})" if row["warned"] else ""]).strip() or "·"
+    return f"<td class='{mark}' title='{row['run_id']}: {row['checks']} checks'>{words}</td>"
 
 
 def _table(rows: Iterable[dict[str, Any]]) -> str:

@@ -20,6 +20,7 @@ from lakehouse.dbt_runner import NodeResult
 
 CHECK_RESULTS = TableName("quality", "check_results")
 MAX_TEXT = 200
+TREND_RUNS = 24
 
 
 class Status(StrEnum):
@@ -127,11 +128,33 @@ def store(warehouse: Path, run_id: str, checked_at: datetime, results: Iterable[
 
 def newest(warehouse: Path) -> list[dict[str, Any]]:
     """The rows of the newest run of each layer and kind, in the order of the tables."""
+    return _rows(
+        warehouse,
+        "select * from (select *, rank() over (partition by layer, kind order by checked_at desc) as age from r) "
+        "where age = 1 order by table_name, suite, check_name",
+    )
+
+
+def trend(warehouse: Path) -> list[dict[str, Any]]:
+    """How many checks did not hold, over the last :data:`TREND_RUNS` runs.
+
+    Returns:
+        A row per run, layer and dimension that was checked in it, runs in the order in which they began: ``run_id``,
+        ``layer``, ``dimension``, ``checks``, ``failed`` and ``warned``.
+    """
+    return _rows(
+        warehouse,
+        "select run_id, layer, dimension, count(*) as checks, "
+        "sum(case when status = 'failed' then 1 else 0 end) as failed, "
+        "sum(case when status = 'warned' then 1 else 0 end) as warned "
+        "from (select *, dense_rank() over (order by run_id desc) as age from r) "
+        f"where age <= {TREND_RUNS} group by run_id, layer, dimension order by run_id, layer, dimension",
+    )
+
+
+def _rows(warehouse: Path, sql: str) -> list[dict[str, Any]]:
+    """Of a query over the results, which it calls ``r``; none if there are no results yet."""
     path = str(CHECK_RESULTS.path(warehouse))
     if not DeltaTable.is_deltatable(path):
         return []
-    sql = (
-        "select * from (select *, rank() over (partition by layer, kind order by checked_at desc) as age from r) "
-        "where age = 1 order by table_name, suite, check_name"
-    )
     return pa.table(QueryBuilder().register("r", DeltaTable(path)).execute(sql).read_all()).to_pylist()

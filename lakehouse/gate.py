@@ -64,7 +64,7 @@ def gate(
     everything = report.results + results.of_dbt(layer, nodes)
     results.store(warehouse, run_id, started, everything)
     with disk_errors_explained(settings.site(), "point LAKEHOUSE_SITE at another"):
-        docs.write(settings.site(), layer, report.judged, results.newest(warehouse))
+        docs.write(settings.site(), layer, report.judged, results.newest(warehouse), results.trend(warehouse))
     if in_step:
         history.add(warehouse, run_id, started, layer, report.measured, accepted=not failed)
     if failed:

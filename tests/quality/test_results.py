@@ -91,3 +91,21 @@ def test_the_newest_run_of_each_layer_is_found_again(warehouse: Path) -> None:
     found = [(row["layer"], row["check_name"]) for row in results.newest(warehouse)]
     assert sorted(found) == [("gold", "holds_orders"), ("gold", "unique_orders"), ("silver", "grain_orders")]
     assert query(warehouse, "select count(*) as n from quality__check_results") == [{"n": 4}]
+
+
+def test_the_trend_counts_what_did_not_hold_by_run_layer_and_dimension(warehouse: Path) -> None:
+    assert results.trend(warehouse) == []
+    broken, noticed = node("unique", "fail"), node("holds", "warn")
+    results.store(warehouse, "1", AT, of_dbt("gold", [node("grain"), broken, noticed]))
+    results.store(warehouse, "2", AT.replace(day=2), of_dbt("gold", [node("grain")]))
+    assert [tuple(row.values()) for row in results.trend(warehouse)] == [
+        ("1", "gold", "uniqueness", 2, 1, 0),
+        ("1", "gold", "validity", 1, 0, 1),
+        ("2", "gold", "uniqueness", 1, 0, 0),
+    ]
+
+
+def test_the_trend_ends_with_the_newest_runs(warehouse: Path) -> None:
+    for run in range(results.TREND_RUNS + 2):
+        results.store(warehouse, f"{run:02}", AT, of_dbt("gold", [node("grain")]))
+    assert next(row["run_id"] for row in results.trend(warehouse)) == "02"

@@ -190,13 +190,15 @@ def test_pages_ask_no_other_machine_for_anything(engine: SparkSession, tmp_path:
         check("dear", most("price", 5), Severity.WARNING, "select '<b>' as id"),
     )
     report = runner.validate([suite(BY_STATE, sound, dear)], engine, NO_RUNS)
-    docs.write(tmp_path, "silver", report.judged, [asdict(result) for result in report.results])
+    rows = [{"run_id": "r1", "layer": "silver", "dimension": "validity", "checks": 2, "failed": 1, "warned": 3}]
+    docs.write(tmp_path, "silver", report.judged, [asdict(result) for result in report.results], rows)
     pages = {path.name: path.read_text() for path in (tmp_path / "quality").rglob("*") if path.is_file()}
     assert sorted(pages) == ["index.html", "o.html"]
     for page in pages.values():
         assert not any(word in page for word in ("<script", "<link", "<img", "<iframe", "@import", "url("))
     assert "dear" in pages["o.html"]
     assert "It happened." in pages["o.html"]
+    assert "<td class='failed' title='r1: 2 checks'>1 (3)</td>" in pages["index.html"]
     assert "Silver: 1 warned, 1 passed" in pages["index.html"]
     assert "href='silver/o.html'" in pages["index.html"]
     assert "&lt;b&gt;" in pages["index.html"]

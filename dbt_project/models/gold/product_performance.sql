@@ -27,9 +27,6 @@ events as (
 sold as (
     select
         product_id,
-        count(distinct order_id) as orders,
-        count(distinct customer_unique_id) as buyers,
-        count(distinct seller_id) as sellers,
         count(*) as units,
         sum(revenue) as revenue,
         sum(freight_value) as freight,
@@ -45,6 +42,46 @@ sold as (
         count(case when days_late > 0 then 1 end) as late_units,
         {{ quotient('sum(review_score)', 'count(review_score)', 'decimal(3, 2)') }} as average_review_score
     from lines
+    group by product_id
+),
+
+-- Counted in two steps: a set of ids for each of many products would take more memory than all else.
+in_orders as (
+    select
+        product_id,
+        count(*) as orders
+    from (
+        select distinct
+            product_id,
+            order_id
+        from lines
+    ) as pairs
+    group by product_id
+),
+
+of_buyers as (
+    select
+        product_id,
+        count(*) as buyers
+    from (
+        select distinct
+            product_id,
+            customer_unique_id
+        from lines
+    ) as pairs
+    group by product_id
+),
+
+from_sellers as (
+    select
+        product_id,
+        count(*) as sellers
+    from (
+        select distinct
+            product_id,
+            seller_id
+        from lines
+    ) as pairs
     group by product_id
 ),
 
@@ -66,9 +103,9 @@ measured as (
     select
         products.product_id,
         products.category,
-        coalesce(sold.orders, 0) as orders,
-        coalesce(sold.buyers, 0) as buyers,
-        coalesce(sold.sellers, 0) as sellers,
+        coalesce(in_orders.orders, 0) as orders,
+        coalesce(of_buyers.buyers, 0) as buyers,
+        coalesce(from_sellers.sellers, 0) as sellers,
         coalesce(sold.units, 0) as units,
         coalesce(sold.revenue, 0) as revenue,
         coalesce(sold.freight, 0) as freight,
@@ -84,6 +121,9 @@ measured as (
         looked_at.behaviour_provenance
     from products
     left join sold on products.product_id = sold.product_id
+    left join in_orders on products.product_id = in_orders.product_id
+    left join of_buyers on products.product_id = of_buyers.product_id
+    left join from_sellers on products.product_id = from_sellers.product_id
     left join looked_at on products.product_id = looked_at.product_id
 ),
 
