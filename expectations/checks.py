@@ -68,7 +68,7 @@ class Suite:
             accepted runs that had the key, and ``x_ratio``, ``x`` over that; both null where there is none, and the
             ratio where it is 0. A key of the last accepted run that is gone has a row with 0 in every number.
             ``x_usual`` is the median over all keys of the last accepted run, for keys that are new. A check of
-            one of these is unknown, and stops nothing, where it is null in every row.
+            a number that is null in every row is unknown, and stops nothing.
         checks: at least one.
         name: of the suite, where a table has several; its table otherwise.
     """

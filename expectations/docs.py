@@ -24,6 +24,8 @@ from lakehouse.settings import SCHEMAS
 REMOTE = re.compile(
     r"<(script|footer)\b[^>]*>.*?</\1>|<(link|img)\b[^>]*>|[\w-]+:\s*url\([^)]*\);?", re.DOTALL | re.IGNORECASE
 )
+NOWHERE = re.compile(r'<a href="(?:\.\./)+[^"]*"\s*>(.*?)</a>', re.DOTALL)
+"""Links to pages of a site as Great Expectations lays it out, which this one is not."""
 STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem }
@@ -34,7 +36,9 @@ code { background: #f3f3f3; overflow-wrap: anywhere }
 .trend td, .trend th { width: auto; padding: .1rem .35rem; font-weight: 400; text-align: center }
 .trend th { text-align: left } .trend { width: auto } .trend .failed { background: #fbe3e6 }
 .trend .warned { background: #fdf1dc }
-.modal, .btn-group, nav, .collapse { display: none } .collapse:target { display: block }
+.modal, nav, .col-lg-2, .collapse { display: none } .collapse:target { display: block }
+.fa-check-circle::before { content: '✓' } .fa-times::before { content: '✗' }
+.fa-exclamation-triangle::before { content: '!' }
 </style>"""
 MARKS = {"failed": "✗ failed", "warned": "! warned", "passed": "✓ passed", "unknown": "? unknown"}
 COLUMNS = ("check", "status", "observed", "expected", "why", "sample")
@@ -72,7 +76,8 @@ def _suite_page(result: ExpectationSuiteValidationResult) -> str:
     # The renderer stumbles over numpy's numbers; as JSON there are none.
     plain = expectationSuiteValidationResultSchema.load(json.loads(json.dumps(result.to_json_dict())))
     page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(plain))
-    return REMOTE.sub("", page).replace("</head>", f"{STYLE}</head>", 1)
+    page = NOWHERE.sub(r"\1", REMOTE.sub("", page)).replace("</head>", f"{STYLE}</head>", 1)
+    return re.sub(r"(<body[^>]*>)", r"\1<p><a href='../index.html'>Data quality</a></p>", page, count=1)
 
 
 def _index_page(rows: list[dict[str, Any]], trend: Sequence[dict[str, Any]], folder: Path) -> str:

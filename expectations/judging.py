@@ -41,7 +41,7 @@ def judge(measurements: Sequence[tuple[Suite, pd.DataFrame]]) -> dict[str, Expec
     """Have measurements with their history judged, all suites in one checkpoint.
 
     Returns:
-        The results by suite, without the checks that have nothing to compare with.
+        The results by suite, without the checks that have nothing to judge.
 
     Raises:
         RuntimeError: another number of expectations was judged than was asked for.
@@ -53,7 +53,7 @@ def judge(measurements: Sequence[tuple[Suite, pd.DataFrame]]) -> dict[str, Expec
     definitions, asked = [], {}
     with tempfile.TemporaryDirectory() as folder:
         for suite, frame in measurements:
-            checks = [check for check in suite.checks if not _lacks_history(check, frame)]
+            checks = [check for check in suite.checks if not nothing_to_judge(check, frame)]
             if not checks:
                 continue
             # A checkpoint hands the same frame to all of its suites; files it reads one by one.
@@ -91,6 +91,14 @@ def verdict(check: Check, frame: pd.DataFrame, judged: ExpectationSuiteValidatio
     return None
 
 
+def nothing_to_judge(check: Check, frame: pd.DataFrame) -> str:
+    """Why a check says nothing of a measurement; empty if it does: null holds whatever is expected."""
+    for name in _columns(check):
+        if name in frame and frame[name].isna().all():
+            return "nothing to compare with yet" if name.endswith(ENDINGS) else "nothing to judge here"
+    return ""
+
+
 def expected(check: Check) -> str:
     """The sentence that Great Expectations has for an expectation."""
     content = InlineRenderer(check.expectation.configuration).get_rendered_content()[0]
@@ -109,11 +117,6 @@ def _named(check: Check) -> Any:
 def _check_of(result: ExpectationValidationResult) -> str:
     configuration: Any = result.expectation_config
     return str(configuration.meta["check"])
-
-
-def _lacks_history(check: Check, frame: pd.DataFrame) -> bool:
-    """Whether it asks about earlier runs, and there were none that measured this."""
-    return any(name.endswith(ENDINGS) and name in frame and frame[name].isna().all() for name in _columns(check))
 
 
 def _columns(check: Check) -> list[str]:

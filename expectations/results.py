@@ -24,7 +24,7 @@ TREND_RUNS = 24
 
 
 class Status(StrEnum):
-    """How a check ended; ``unknown`` where it had nothing to compare with, or was not reached."""
+    """How a check ended; ``unknown`` where it had nothing to judge or to compare with, or was not reached."""
 
     PASSED = "passed"
     WARNED = "warned"

@@ -37,8 +37,8 @@ def validate(
     """Measure and judge.
 
     A suite that cannot be measured, or a check that cannot be judged, has failed, whatever its severity: nobody knows
-    what it would have said. The others are judged all the same. A check that needs earlier runs and has none is
-    unknown.
+    what it would have said. The others are judged all the same. A check that has nothing to judge,
+    or needs earlier runs and has none, is unknown.
 
     Args:
         suites: of one layer.
@@ -61,9 +61,11 @@ def validate(
     for suite in suites:
         for check in suite.checks:
             verdict: judging.Verdict | None = judging.Verdict(False, "", [], answers[suite.title].problem)
+            reason = ""
             if suite.title in frames:
                 verdict = judging.verdict(check, frames[suite.title], judged.get(suite.title))
-            status, observed, sample = _followed(check, verdict)
+                reason = judging.nothing_to_judge(check, frames[suite.title])
+            status, observed, sample = _followed(check, verdict, reason)
             if status in (Status.FAILED, Status.WARNED) and check.sample:
                 sample = measuring.sample(session, check.sample)
             seconds = answers[suite.title].seconds / len(suite.checks)
@@ -73,10 +75,10 @@ def validate(
     return Report(results, measured, judged)
 
 
-def _followed(check: Check, verdict: judging.Verdict | None) -> tuple[Status, str, list[Any]]:
-    """What follows from a verdict: how the check ended, what was seen, and the keys that offend."""
+def _followed(check: Check, verdict: judging.Verdict | None, reason: str) -> tuple[Status, str, list[Any]]:
+    """What follows from a verdict, or from none for a reason: how it ended, what was seen, which keys offend."""
     if verdict is None:
-        return Status.UNKNOWN, "nothing to compare with yet", []
+        return Status.UNKNOWN, reason, []
     if verdict.problem:
         return Status.FAILED, verdict.problem, []
     failed = Status.FAILED if check.severity is Severity.CRITICAL else Status.WARNED

@@ -324,7 +324,7 @@ def _print_checks(results: list[CheckResult]) -> None:
             out.print(line, soft_wrap=True, highlight=False, markup=False)
     out.print(f"{ended['passed']} of {len(checks)} checks passed, {ended['warned']} warned.")
     if ended["unknown"]:
-        out.print(f"{ended['unknown']} checks have no history yet: they compare with earlier runs.")
+        out.print(f"{ended['unknown']} had nothing to judge, or no earlier run to compare with.")
     page = settings.site() / "quality" / "index.html"
     out.print(f"What they found is on the page {page}", soft_wrap=True, highlight=False, markup=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -117,6 +118,11 @@ def test_checks_of_history_are_unknown_at_first_and_then_judge(engine: SparkSess
     assert second["fell"].observed == "n_ratio 5"
 
 
+def test_a_check_of_nothing_is_unknown(engine: SparkSession) -> None:
+    found = results(engine, suite("select cast(null as double) as n, 1 as m", check("n", most("n", 1))))["n"]
+    assert (found.status, found.observed) == ("unknown", "nothing to judge here")
+
+
 def test_a_suite_of_history_alone_is_unknown_and_judged_by_nobody(engine: SparkSession) -> None:
     report = runner.validate([suite("select 1 as n", check("fell", most("n_ratio", 1)))], engine, NO_RUNS)
     assert [result.status for result in report.results] == ["unknown"]
@@ -196,6 +202,8 @@ def test_pages_ask_no_other_machine_for_anything(engine: SparkSession, tmp_path:
     assert sorted(pages) == ["index.html", "o.html"]
     for page in pages.values():
         assert not any(word in page for word in ("<script", "<link", "<img", "<iframe", "@import", "url("))
+    assert re.findall(r'href="([^#"][^"]*)"', pages["o.html"]) == []
+    assert "<a href='../index.html'>" in pages["o.html"]
     assert "dear" in pages["o.html"]
     assert "It happened." in pages["o.html"]
     assert "<td class='failed' title='r1: 2 checks'>1 (3)</td>" in pages["index.html"]
