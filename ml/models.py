@@ -1,0 +1,59 @@
+"""The models there are, and what each of them offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ml.candidate import Candidate
+
+Clickstream = Literal["generated", "observed"]
+Frames = Mapping[str, "pd.DataFrame"]
+"""Gold tables by name, each with the columns that the model reads, in an order that depends on their content alone."""
+
+MODULES = {
+    "recommender": "ml.recommender.model",
+    "churn": "ml.churn.model",
+    "forecast": "ml.forecast.model",
+}
+"""By the model's name, where it is; imported when it is asked for, because its libraries take seconds to load."""
+
+
+class Model(Protocol):
+    """A model: pure functions from frames to frames, and a folder for what training leaves.
+
+    ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` that
+    it fills, ``PRIMARY`` the metric by which a candidate is compared with the champion, and whether more is better.
+    ``Settings`` is a frozen dataclass with a default for everything but ``reporting_date`` and ``clickstream``.
+    """
+
+    NAME: str
+    READS: Mapping[str, tuple[str, ...]]
+    WRITES: tuple[str, ...]
+    PRIMARY: tuple[str, bool]
+
+    def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:  # noqa: N802  # a class
+        """What the model can be told."""
+
+    def check(self, frames: Frames) -> None:
+        """Raise :class:`ml.candidate.BadInput` for input that cannot be trained on."""
+
+    def train(self, frames: Frames, settings: Any, seed: int) -> Candidate:
+        """Fit, evaluate in the test window beside the baselines, and decide."""
+
+    def evaluate(self, folder: Path, frames: Frames, settings: Any) -> Mapping[str, float]:
+        """The metrics of a saved model in the test window of these frames."""
+
+    def score(self, folder: Path, frames: Frames, settings: Any) -> Frames:
+        """The rows of each table in ``WRITES``, without the columns of ``ml.contracts.ORIGIN``."""
+
+
+def load(name: str) -> Model:
+    """The model of that name, a key of :data:`MODULES`."""
+    return cast("Model", import_module(MODULES[name]))
