@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Clickstream = Literal["generated", "observed"]
 Frames = Mapping[str, "pd.DataFrame"]
-"""Gold tables by name, each with the columns that the model reads, in an order that depends on their content alone."""
+"""Tables by name. Those read from Gold are as ``ml.data.read`` gives them."""
 
 MODULES = {
     "recommender": "ml.recommender.model",
@@ -52,6 +52,9 @@ class Model(Protocol):
 
     def score(self, folder: Path, frames: Frames, settings: Any) -> Frames:
         """The rows of each table in ``WRITES``, without the columns of ``ml.contracts.ORIGIN``."""
+
+    def predict(self, folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
+        """What a saved model answers, served on its own, to rows like those of ``Candidate.example``."""
 
 
 def load(name: str) -> Model:
