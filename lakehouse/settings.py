@@ -29,9 +29,9 @@ def mlflow_uri(warehouse: Path) -> str:
 
 
 def mlflow_folder(warehouse: Path) -> Path:
-    """The folder of ``mlflow.db`` and ``mlartifacts/``: ``LAKEHOUSE_MLFLOW``, or the repository for its own warehouse.
+    """The folder of ``mlflow.db`` and ``mlartifacts/``: ``LAKEHOUSE_MLFLOW``, or by default the repository.
 
-    Another warehouse is its own folder for them: the champion of one shop is no measure for the models of another.
+    Any warehouse but the repository's own is that folder itself: the champion of one shop is no measure for another's.
     """
     if folder := os.environ.get("LAKEHOUSE_MLFLOW"):
         return Path(folder).expanduser().resolve()

@@ -29,8 +29,9 @@ class Model(Protocol):
     """A model: pure functions from frames to frames, and a folder for what training leaves.
 
     ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` that
-    it fills, ``PRIMARY`` the metric by which a candidate is compared with the champion, and whether more is better.
+    it fills, ``PRIMARY`` the metric that decides between candidate and champion, and whether more is better.
     ``Settings`` is a frozen dataclass with a default for everything but ``reporting_date`` and ``clickstream``.
+    All is reproducible to the digit.
     """
 
     NAME: str
@@ -38,7 +39,7 @@ class Model(Protocol):
     WRITES: tuple[str, ...]
     PRIMARY: tuple[str, bool]
 
-    def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:  # noqa: N802  # a class
+    def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:
         """What the model can be told."""
 
     def check(self, frames: Frames) -> None:
