@@ -36,3 +36,14 @@ def mlflow_folder(warehouse: Path) -> Path:
     if folder := os.environ.get("LAKEHOUSE_MLFLOW"):
         return Path(folder).expanduser().resolve()
     return ROOT if warehouse == ROOT / "warehouse" else warehouse
+
+
+def databricks_catalog() -> str:
+    """The catalog of the profile ``databricks``."""
+    return os.environ.get("DATABRICKS_CATALOG") or "main"
+
+
+def databricks_schema(layer: str) -> str:
+    """A layer's schema there: prefixed, except in production, as in the macro ``generate_schema_name``."""
+    prefix = os.environ.get("DATABRICKS_SCHEMA") or "dev"
+    return layer if prefix == "prod" else f"{prefix}_{layer}"
