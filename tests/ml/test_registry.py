@@ -133,8 +133,13 @@ def test_whatever_differs_makes_another_version(
     candidate: Candidate,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(Registry, "_log", lambda *arguments: logged.append(arguments[-1]["content"]) or 1)
+    logged = []
+
+    def log(*arguments: Any) -> int:
+        logged.append(arguments[-1]["content"])
+        return version.number
+
+    monkeypatch.setattr(Registry, "_log", log)
     assert register(registry, replace(candidate, **changed))[1]
     assert logged[0] != version.content
 
