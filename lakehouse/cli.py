@@ -48,8 +48,10 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-LEFT = ("table", "file", "subject", "model", "alias")
-"""The columns of tables that hold names."""
+LEFT = ("table", "file", "subject", "model", "alias", "measured", "best baseline")
+"""The columns of tables that begin with a name."""
+WRAPPED = ("measured", "best baseline")
+"""Those that may take more than a line."""
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that was asked to end, as a scheduler or a container asks it."""
 
@@ -447,7 +449,7 @@ def _say(line: str) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=column not in WRAPPED)
     return table
 
 
