@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from expectations.checks import Suite
-from expectations.suites import bronze, gold, silver
+from expectations.suites import bronze, gold, ml, silver
 
-_BY_LAYER: dict[str, Sequence[Suite]] = {"bronze": bronze.SUITES, "silver": silver.SUITES, "gold": gold.SUITES}
+_BY_LAYER: dict[str, Sequence[Suite]] = {
+    "bronze": bronze.SUITES,
+    "silver": silver.SUITES,
+    "gold": gold.SUITES,
+    "ml": ml.SUITES,
+}
 LAYERS = tuple(_BY_LAYER)
 """The layers that have suites, in the order in which data flows through them."""
 

@@ -8,8 +8,8 @@ from great_expectations.expectations import ExpectColumnValuesToBeBetween
 
 from expectations.checks import Check, Dimension, Severity
 
-ENGINEERING, ANALYTICS = "Data engineering", "Customer analytics"
-"""The owners of dbt's groups (``dbt_project/models/groups.yml``)."""
+ENGINEERING, ANALYTICS, SCIENCE = "Data engineering", "Customer analytics", "Data science"
+"""The owners of dbt's groups and exposures (``dbt_project/models/groups.yml``, ``exposures.yml``)."""
 ENOUGH = 500
 """Rows from which on a delivery is judged alone: with fewer, shares and medians move by chance."""
 

@@ -1,0 +1,1 @@
+"""Models that learn from Gold and write their scores back."""

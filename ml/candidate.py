@@ -1,0 +1,65 @@
+"""What training hands to the registry: a fitted model, what was measured of it, and whether it is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class BadInput(Exception):
+    """Input that cannot be trained on.
+
+    Args:
+        what: what is wrong with it, in one sentence.
+        mend: how to go on.
+    """
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"{what} {mend}")
+        self.what = what
+        self.mend = mend
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a candidate meets its thresholds and beats its baselines; the champion is the registry's to compare.
+
+    Attributes:
+        promote: whether it may become champion.
+        reasons: sentences with the figures that led to it.
+    """
+
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained model before it is registered.
+
+    Attributes:
+        params: what it was trained with.
+        metrics: of the candidate in the test window, as ``ndcg_at_10``; the bounds of an interval as
+            ``ndcg_at_10_low`` and ``ndcg_at_10_high``.
+        baselines: the same metrics by baseline.
+        decision: by thresholds and baselines only.
+        figures: plots by name.
+        card: the model card, Markdown with the figures of this run.
+        save: writes all that scoring needs into the folder that it is given; no pickle.
+        example: a few rows of what scoring takes.
+    """
+
+    params: Mapping[str, str | int | float]
+    metrics: Mapping[str, float]
+    baselines: Mapping[str, Mapping[str, float]]
+    decision: Decision
+    figures: Mapping[str, Figure]
+    card: str
+    save: Callable[[Path], None]
+    example: pd.DataFrame
