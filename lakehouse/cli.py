@@ -204,6 +204,7 @@ def build(
     with _progress() as update:
         reports = list(pipeline.build(layers, target, settings.warehouse(), update))
     _print_summary(reports)
+    _print_checks([check for report in reports for check in report.checks])
 
 
 @app.command()
@@ -212,23 +213,31 @@ def run(
     source: SourceOption = "olist",
     target: TargetOption = "local",
     delivered_on: DeliveredOnOption = None,
+    training: Annotated[bool, typer.Option("--train", help="Train the models before they score.")] = False,
 ) -> None:
-    """Everything: landing files to Bronze, Silver and Gold, with all tests and checks.
+    """Everything: landing files to Bronze, Silver, Gold and scores, with all tests and checks.
 
-    A layer that fails is put back to what it was.
+    Models that have a champion score. A layer that fails is put back to what it was.
     The exit code is 2 if a critical check fails, 1 if anything else does.
 
     Example: lakehouse run --source olist --path archive.zip
+
+    Example: lakehouse run --path archive.zip --train
     """
     with _progress() as update:
-        reports = list(pipeline.run(source, path, target, settings.warehouse(), update, _day(delivered_on)))
+        steps = pipeline.run(
+            source, path, target, settings.warehouse(), update, _day(delivered_on), training=training
+        )
+        reports = list(steps)
     _print_files(reports[0])
     _print_summary(reports)
+    _print_models(reports[-1])
+    _print_checks([check for report in reports for check in report.checks])
 
 
 @app.command()
 def validate(
-    layer: Annotated[str | None, typer.Option(help="One layer: bronze, silver or gold. All by default.")] = None,
+    layer: Annotated[str | None, typer.Option(help="One layer: bronze, silver, gold or ml. All by default.")] = None,
     target: TargetOption = "local",
 ) -> None:
     """Check the tables as they are, and write the pages. Nothing is built, and nothing becomes history.
@@ -266,29 +275,19 @@ def train(model: ModelArgument, target: TargetOption = "local") -> None:
 
 @app.command()
 def score(model: ModelArgument, target: TargetOption = "local") -> None:
-    """Let the champion of a model fill its ml tables, all of them or none.
+    """Let the champion of a model fill its ml tables, and check them.
 
-    A model without a champion is an error, except among all: it is said, and the others score.
+    A model without a champion is an error, except among all: it is said, and the others score. If a critical check
+    fails, the tables are put back to what they were; the exit code is then 2.
 
     Example: lakehouse score churn
 
     Example: lakehouse score all
     """
-    from ml import steps
-
-    names = steps.named(model)
-    waiting = []
-    for name in names:
-        try:
-            with _progress() as update:
-                scoring = steps.score(name, target, settings.warehouse(), update)
-        except steps.NoChampion as error:
-            waiting.append(error)
-            if len(waiting) == len(names):
-                raise
-            _say(f"{error.what} Its tables stay as they are.")
-        else:
-            _print_scoring(scoring)
+    with _progress() as update:
+        report = pipeline.score(model, target, settings.warehouse(), update)
+    _print_models(report)
+    _print_checks(report.checks)
 
 
 @app.command()
@@ -379,8 +378,16 @@ def _print_summary(reports: list[StepReport]) -> None:
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
-    _print_checks([check for report in reports for check in report.checks])
     _say(f"The tables are Delta folders in {warehouse}")
+
+
+def _print_models(report: StepReport) -> None:
+    for training in report.trainings:
+        _print_training(training)
+    for scoring in report.scorings:
+        _print_scoring(scoring)
+    for reason in report.waiting:
+        _say(f"{reason.what} Its tables stay as they are.")
 
 
 def _print_checks(results: list[CheckResult]) -> None:

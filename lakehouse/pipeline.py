@@ -1,4 +1,4 @@
-"""The steps from landing files to Gold, each all or nothing.
+"""The steps from landing files to scores, each all or nothing.
 
 A step makes the tables of its layer and then takes them through the layer's gate. If either fails, the tables are put
 back to what they were. While a step runs, a reader may see tables of the old build beside tables of the new one, each
@@ -21,6 +21,7 @@ from ml import data as scores
 
 if TYPE_CHECKING:
     from expectations.results import CheckResult
+    from ml.steps import Scoring, Training
 
 LAYERS = ("silver", "gold")
 
@@ -29,13 +30,19 @@ Progress = Callable[[str, int, int], None]
 
 
 class StepReport(NamedTuple):
-    """What a step did: how long it took, a line per file or node, and a result per check and dbt test."""
+    """What a step did: how long it took, a line per file or node, and a result per check and dbt test.
+
+    The last three are of the models: what became of each training and scoring, and why some did not come about.
+    """
 
     name: str
     seconds: float
     files: list[ingestion.FileReport]
     nodes: list[dbt_runner.NodeResult]
     checks: list[CheckResult]
+    trainings: Sequence[Training] = ()
+    scorings: Sequence[Scoring] = ()
+    waiting: Sequence[LakehouseError] = ()
 
 
 def ingest(
@@ -77,8 +84,21 @@ def run(
     warehouse: Path,
     progress: Progress,
     delivered_on: date | None = None,
+    *,
+    training: bool = False,
 ) -> Iterator[StepReport]:
-    """Everything, from landing files to Gold, under one lock; yields a report after each step.
+    """Everything, from landing files to scores, under one lock; yields a report after each step.
+
+    A model without a champion does not score, and one that cannot learn from what there is does not stop the others.
+
+    Args:
+        source: which landing files these are.
+        paths: folders and zips that hold them.
+        target: the engine.
+        warehouse: the folder of the tables.
+        progress: called as the work goes on.
+        delivered_on: the day that this is a drop of.
+        training: whether models are trained before they score.
 
     Raises:
         LakehouseError: the delivery cannot be used, or a layer failed.
@@ -92,6 +112,21 @@ def run(
         yield _ingest_step(checked, target, warehouse, run_id, progress)
         for layer in LAYERS:
             yield _build_step(layer, target, warehouse, run_id, progress)
+        yield _score_step(None, target, warehouse, run_id, progress, training=training)
+
+
+def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepReport:
+    """Let the champion of a model, or of ``all``, fill its tables, and take those through their gate.
+
+    Raises:
+        LakehouseError: no such model or engine, or none of the models meant has a champion.
+        CheckFailed: a critical check failed; the tables are as they were before.
+    """
+    session.check_engine(target)
+    with disk_errors_explained(warehouse):
+        catalog.prepare(warehouse)
+    with lock.writing(warehouse):
+        return _score_step(model, target, warehouse, _run_id(), progress)
 
 
 def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> list[CheckResult]:
@@ -146,6 +181,32 @@ def _build_step(layer: str, target: str, warehouse: Path, run_id: str, progress:
             raise
         checks = gate.gate(layer, target, warehouse, run_id, progress, nodes)
     return StepReport(layer, time.perf_counter() - started, [], nodes, checks)
+
+
+def _score_step(
+    model: str | None, target: str, warehouse: Path, run_id: str, progress: Progress, *, training: bool = False
+) -> StepReport:
+    """A model that is named must score; without a name, those that can do."""
+    # Their libraries take seconds to import: a build without models should not wait for them.
+    from ml import steps
+
+    started = time.perf_counter()
+    names = steps.named(model or "all")
+    trainings, scorings = [], []
+    waiting: list[LakehouseError] = []
+    with _all_or_nothing("ml", target, warehouse, run_id):
+        for name in names:
+            try:
+                if training:
+                    trainings.append(steps.train(name, target, warehouse, progress))
+                scorings.append(steps.score(name, target, warehouse, progress))
+            except (steps.NoChampion, steps.CannotLearn) as reason:
+                waiting.append(reason)
+        if model and not scorings:
+            raise LakehouseError("\n".join(reason.what for reason in waiting), waiting[-1].mend)
+        checks = gate.gate("ml", target, warehouse, run_id, progress)
+    seconds = time.perf_counter() - started
+    return StepReport("ml", seconds, [], [], checks, trainings, scorings, waiting)
 
 
 @contextmanager

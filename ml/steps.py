@@ -65,6 +65,10 @@ class NoChampion(LakehouseError):
     """No version of a model may score yet."""
 
 
+class CannotLearn(LakehouseError):
+    """Gold holds nothing that a model could learn or score from."""
+
+
 def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *_: None) -> Training:
     """Train a model, register it, and make it champion if it deserves it.
 
@@ -77,8 +81,8 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         progress: called as the work goes on.
 
     Raises:
-        LakehouseError: no such model or engine, Gold lacks what it needs, or cannot be trained on; or the registry or
-            the disk is in the way.
+        CannotLearn: what Gold holds cannot be trained on.
+        LakehouseError: no such model or engine, Gold lacks what it needs, or the registry or the disk is in the way.
     """
     model = _model(name, target, warehouse)
     registry = Registry(warehouse)
@@ -171,7 +175,7 @@ def _understood() -> Iterator[None]:
     try:
         yield
     except BadInput as problem:
-        raise LakehouseError(problem.what, problem.mend) from problem
+        raise CannotLearn(problem.what, problem.mend) from problem
 
 
 def _champion(registry: Registry, model: Model, name: str, inputs: Inputs, told: Any) -> Champion | None:

@@ -1,7 +1,7 @@
 """What models wrote, before anybody reads it.
 
-A model that was sound in its test window can still be fed with a broken table, or score with half of it. The tables are
-empty until a model has been promoted: then there is nothing to judge.
+A model that was sound in its test window can still be fed with a broken table, or score with half of it. The tables
+are empty until a model has been promoted: then there is nothing to judge.
 """
 
 from __future__ import annotations
@@ -297,7 +297,7 @@ DEMAND = Suite(
         critical(
             "demand_left_the_range_of_weeks",
             Dimension.DISTRIBUTION,
-            "An order of three times what is sold fills the warehouse for months; units were taken for revenue before.",
+            "An order of three times what is sold fills the warehouse for months; units were taken for revenue.",
             between("forecast_to_sold", 0.33, 3),
         ),
     ),
