@@ -114,11 +114,12 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         NoChampion: no version has been promoted yet.
         LakehouseError: no such model or engine, Gold lacks what it needs, or the champion's files are gone.
     """
-    model = _model(name, target, warehouse)
+    named(name)
     registry = Registry(warehouse)
     champion = registry.champion(name)
     if champion is None:
         raise _no_champion(name, registry.versions(name))
+    model = _model(name, target, warehouse)
     with tables.writing(warehouse, ["ml"]):
         inputs, told = _inputs(model, target, warehouse, progress)
         progress(f"{name}: scoring", 1, 3)

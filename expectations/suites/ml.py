@@ -285,7 +285,7 @@ DEMAND = Suite(
     ),
 
     forecasts as (
-        select sum(forecast) / count(distinct week_start) as weekly_units
+        select sum(forecast) / nullif(count(distinct week_start), 0) as weekly_units
         from ml.demand_forecast
     )
 
