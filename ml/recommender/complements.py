@@ -89,18 +89,18 @@ class Catalogue:
 
     def candidates(self, context: Positions) -> Positions:
         """What may be added to a basket, in order of position: nothing that is in it."""
-        groups = [self._popular]
+        chosen = np.zeros(len(self._category), dtype=bool)
+        chosen[self._popular] = True
         for item in context:
-            groups += [
-                self._by_category.with_item(item),
-                self._by_seller.with_item(item),
-                self._together.indices[self._together.indptr[item] : self._together.indptr[item + 1]],
-            ]
-        return np.setdiff1d(np.concatenate(groups), context)
+            chosen[self._by_category.with_item(item)] = True
+            chosen[self._by_seller.with_item(item)] = True
+            chosen[self._together.indices[self._together.indptr[item] : self._together.indptr[item + 1]]] = True
+        chosen[context] = False
+        return np.flatnonzero(chosen)
 
     def features(self, context: Positions, candidates: Positions) -> Floats:
         """:data:`FEATURES` of each candidate beside the products of a basket, of which there is at least one."""
-        return np.mean([self._beside(item, candidates) for item in context], axis=0)
+        return sum(self._beside(item, candidates) for item in context) / len(context)
 
     def ranker(self, weights: Mapping[str, float]) -> Ranker:
         """The utility of each product beside those of a history; what is no candidate comes last.
@@ -128,12 +128,9 @@ class Catalogue:
         category = self._category[candidates] == self._category[item]
         seller = self._seller[candidates] == self._seller[item]
         row = slice(self._together.indptr[item], self._together.indptr[item + 1])
-        times = np.zeros(len(candidates))
-        places = np.searchsorted(candidates, self._together.indices[row])
-        inside = (places < len(candidates)) & (
-            candidates[places.clip(max=len(candidates) - 1)] == self._together.indices[row]
-        )
-        times[places[inside]] = self._together.data[row][inside]
+        beside = np.zeros(len(self._category))
+        beside[self._together.indices[row]] = self._together.data[row]
+        times = beside[candidates]
         # A measure that is not known equals none, and is as far apart as any can be.
         apart = np.abs(self._logs[candidates] - self._logs[item])
         apart = np.where(np.isnan(apart), APART_AT_MOST, np.minimum(apart, APART_AT_MOST))

@@ -12,12 +12,14 @@ from scipy import sparse
 from ml.recommender import baselines, complements
 from ml.recommender.interactions import Interactions, read
 from ml.recommender.rankers import Histories, Ranked, Ranker, baskets, histories_of, rank
+from ml.recommender.ranking import top
 from ml.recommender.recommender import Recommender, fit_interactions, flat
 from ml.recommender.shop import Settings, Shop
 from ml.recommender.uses import ALS, COMPLEMENTS, Recipe, numbered_baskets
 
 IN_CATEGORY_AND_STATE, IN_CATEGORY = "popular_in_category_and_state", "popular_in_category"
 IN_STATE, POPULAR = "popular_in_state", "popular"
+METHODS = (IN_CATEGORY_AND_STATE, IN_CATEGORY, IN_STATE, POPULAR)
 IN_CATEGORY_BONUS = 1.0
 """Popularity is a share below 1, so that what is in somebody's categories comes before everything else."""
 
@@ -156,36 +158,44 @@ def _popular_lists(
     state = shop.state_of(everybody)
     liked = _categories(shop, everybody)
     weight = baselines.shares_by_segment(past, shop.state_of(past.users))
-    category = shop.products["category"].reindex(past.items)
+    code, names = pd.factorize(shop.products["category"].reindex(past.items))
+    place_of = {name: index for index, name in enumerate(names)}
     number, groups = pd.factorize(pd.MultiIndex.from_arrays([state, liked]))
     order = np.argsort(number, kind="stable")
     bounds = np.searchsorted(number[order], np.arange(len(groups) + 1))
-    most = int(np.diff(bought.indptr).max(initial=0))
+    owned = np.diff(bought.indptr)
     parts = []
-    for index, (place, names) in enumerate(groups):
-        inside = category.isin(names.split("\n")).to_numpy() if names else np.zeros(len(past.items), dtype=bool)
-        score = np.where(
-            allowed, weight[baselines.row_of_segment(np.array(place), weight)] + IN_CATEGORY_BONUS * inside, -np.inf
+    for index, (place, lines) in enumerate(groups):
+        members = order[bounds[index] : bounds[index + 1]]
+        in_category = np.zeros(len(names) + 1, dtype=bool)
+        in_category[[place_of[name] for name in lines.split("\n") if name in place_of]] = True
+        inside = in_category[code]
+        score = weight[baselines.row_of_segment(np.array(place), weight)] + IN_CATEGORY_BONUS * inside
+        # A member's own products may be the best of the group: that many more are needed.
+        best = top(np.where(allowed, score, -np.inf)[None], k + int(owned[members].max()))[0]
+        best = best[best >= 0]
+        names_of = (IN_STATE, IN_CATEGORY_AND_STATE) if place >= 0 else (POPULAR, IN_CATEGORY)
+        method = np.array([METHODS.index(name) for name in names_of])[inside[best].astype(int)]
+        size = len(members)
+        parts.append(
+            (np.repeat(members, len(best)), np.tile(best, size), np.tile(score[best], size), np.tile(method, size))
         )
-        # A person's own products may be the best of the group: that many more are needed.
-        best = np.lexsort((np.arange(len(score)), -score))[: min(k + most, int(allowed.sum()))]
-        methods = (IN_STATE, IN_CATEGORY_AND_STATE) if place >= 0 else (POPULAR, IN_CATEGORY)
-        for person in order[bounds[index] : bounds[index + 1]]:
-            mine = _columns(bought, person)
-            items = (best[~np.isin(best, mine)] if len(mine) else best)[:k]
-            parts.append((person, items, score[items], inside[items], methods))
-    sizes = [len(items) for _, items, *_ in parts]
-    method = [methods[int(flag)] for *_, flags, methods in parts for flag in flags]
-    rows = pd.DataFrame(
+    person, item, value, method = (_joined(columns) for columns in zip(*parts, strict=True))
+    rows = pd.DataFrame({"person": person.astype(int), "item": item.astype(int), "score": value, "method": method})
+    pairs = rows["person"].to_numpy() * bought.shape[1] + rows["item"].to_numpy()
+    theirs = np.repeat(np.arange(bought.shape[0]), owned) * bought.shape[1] + bought.indices
+    rows = rows[~np.isin(pairs, theirs)]
+    rows = rows.assign(rank=rows.groupby("person").cumcount() + 1)
+    rows = rows[rows["rank"] <= k].sort_values(["person", "rank"])
+    return pd.DataFrame(
         {
-            "customer_unique_id": everybody[np.repeat([person for person, *_ in parts], sizes).astype(np.int64)],
-            "product_id": past.items[_joined(items for _, items, *_ in parts).astype(np.int64)],
-            "rank": (_joined(np.arange(size) for size in sizes) + 1).astype(np.int32),
-            "score": _joined(scores for _, _, scores, *_ in parts).astype(float),
-            "method": pd.Series(method, dtype=object),
+            "customer_unique_id": everybody[rows["person"]],
+            "product_id": past.items[rows["item"]],
+            "rank": rows["rank"].to_numpy(dtype=np.int32),
+            "score": rows["score"].to_numpy(dtype=float),
+            "method": np.array(METHODS, dtype=object)[rows["method"].to_numpy(dtype=int)],
         }
     )
-    return rows.sort_values(["customer_unique_id", "rank"], ignore_index=True)
 
 
 def _categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
@@ -200,7 +210,13 @@ def _categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
     names = shop.products["category"].reindex(touched["product_id"]).to_numpy()
     rows = pd.DataFrame({"person": touched["customer_unique_id"].to_numpy(), "category": names}).dropna()
     rows = rows.drop_duplicates().sort_values(["person", "category"])
-    joined = rows.groupby("person")["category"].agg("\n".join)
+    several = rows["person"].duplicated(keep=False)
+    joined = pd.concat(
+        [
+            rows[~several].set_index("person")["category"],
+            rows[several].groupby("person")["category"].agg("\n".join),
+        ]
+    )
     return joined.reindex(everybody).fillna("").to_numpy(dtype=object)
 
 
