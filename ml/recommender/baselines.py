@@ -31,7 +31,7 @@ def random_order(past: Interactions, seed: int) -> Ranker:
 
 def counts(past: Interactions) -> npt.NDArray[np.float64]:
     """How many users have dealt with each item."""
-    return np.bincount(past.strengths().indices, minlength=len(past.items)).astype(float)
+    return np.bincount(past.strengths().indices, minlength=len(past.items)).astype(np.float64)
 
 
 def recent_counts(past: Interactions) -> npt.NDArray[np.float64]:

@@ -1,9 +1,9 @@
 """What goes with what is in a basket: a conditional logit over what two products have in common.
 
-Somebody who adds one more product to a basket chooses among those of its categories and sellers, those bought with it
-before, and the most popular ones. The utility of each is a weighted sum of :data:`FEATURES` (McFadden 1974); the weights
-are those that make the choices in past baskets most likely. So products that were never bought together can be ranked,
-which is nearly all pairs where most products sell a few times.
+Somebody who adds one more product to a basket chooses among those of its categories and sellers, those bought with
+it before, and the most popular ones. The utility of each is a weighted sum of :data:`FEATURES` (McFadden 1974), with
+the weights that make the choices in past baskets most likely. So products that were never bought together can be
+ranked: nearly all pairs, where most products sell a few times.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ CONTEXT = 20
 """How many products of a basket or a history count, those of the last time."""
 APART_AT_MOST = 2.0
 RIDGE = 1.0
-"""Of the weights of standardised features; without it a feature that decides every choice would have an infinite one."""
+"""Of the weights of standardised features: a feature that decides every choice has no largest one without it."""
 
 
 class Catalogue:
@@ -100,7 +100,8 @@ class Catalogue:
 
     def features(self, context: Positions, candidates: Positions) -> Floats:
         """:data:`FEATURES` of each candidate beside the products of a basket, of which there is at least one."""
-        return sum(self._beside(item, candidates) for item in context) / len(context)
+        first, *others = (self._beside(item, candidates) for item in context)
+        return np.asarray(sum(others, start=first) / len(context))
 
     def ranker(self, weights: Mapping[str, float]) -> Ranker:
         """The utility of each product beside those of a history; what is no candidate comes last.

@@ -28,10 +28,10 @@ GRID = (
     AlsParams(factors=32, regularization=0.1, alpha=10),
     AlsParams(factors=32, regularization=10, alpha=1),
     AlsParams(factors=32, regularization=10, alpha=10),
-    AlsParams(factors=64, regularization=0.1, alpha=1),
+    AlsParams(factors=64, regularization=0.1, alpha=10),
     AlsParams(factors=64, regularization=10, alpha=1),
-    AlsParams(factors=64, regularization=10, alpha=10),
-    AlsParams(factors=128, regularization=10, alpha=1),
+    AlsParams(factors=64, regularization=30, alpha=3),
+    AlsParams(factors=128, regularization=30, alpha=3),
 )
 """What the search tries, the simplest first."""
 
@@ -84,9 +84,9 @@ class Lists(NamedTuple):
 class Evaluation:
     """Attributes:
     params: of the ALS, the best on the validation rows.
-    table: one row per method, group and metric: value, low, high (95 %; NaN for coverage and novelty) and cases (users).
-        Groups: returning (known before), of those one_time (one day before) and repeat; new, for methods that need no
-        history.
+    table: one row per method, group and metric: value, low, high (95 %; NaN for coverage and novelty) and cases
+        (users). Groups: returning (known before), of those one_time (one day before) and repeat; new, for methods
+        that need no history.
     decision: whether ALS ranks better for returning users than every baseline, more surely than by chance.
     """
 
@@ -178,7 +178,7 @@ def split_pair(train: pd.DataFrame | pa.Table, test: pd.DataFrame | pa.Table) ->
 
 
 def window_before(parts: Split) -> Split | None:
-    """The training rows, cut where a window begins that is as long as the test window; None if nothing is before it."""
+    """The training rows, cut at the start of a window as long as the test window; None if that leaves nothing."""
     train, test = parts
     length = test.time.max() - test.time.min()
     start = train.time.max() - length
@@ -333,7 +333,7 @@ def summary(
         return []
     k = lists.hits.shape[1]
     cases = len(lists.hits) if clusters is None else len(np.unique(clusters))
-    measured = [
+    measured: list[tuple[object, ...]] = [
         (method, group, metric, *mean_interval(per_case(values, clusters), seed, draws=DRAWS), cases)
         for metric, values in lists.by_metric().items()
     ]

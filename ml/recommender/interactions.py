@@ -24,7 +24,7 @@ class Interactions:
         users: ids, sorted, unique.
         items: ids, sorted, unique.
         user: position in ``users``, shape (n,).
-        item: position in ``items``, shape (n,); -1 for an item that is not among them (a test item never seen before).
+        item: position in ``items``, shape (n,); -1 for one that is not among them (of a test, never seen before).
         weight: above 0, shape (n,).
         time: UTC, shape (n,).
     """
@@ -69,8 +69,8 @@ def read(frame: pd.DataFrame | pa.Table) -> Interactions:
     """Check a frame and number its users and items; the order of its rows does not matter.
 
     Args:
-        frame: pandas or Arrow, with user, item (ids of any one sortable type), weight (above 0) and timestamp (a time,
-            or a number of seconds since 1970). A pair may be in several rows; their weights add up.
+        frame: pandas or Arrow, with user, item (ids of any one sortable type), weight (above 0) and timestamp (a
+            time, or a number of seconds since 1970). A pair may be in several rows; their weights add up.
 
     Raises:
         BadInput: if a column or all rows are missing, an id, weight or time is null, or a weight is not above 0.

@@ -57,8 +57,8 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         seed: of factors, samples and intervals.
 
     Returns:
-        A candidate that is worth promoting if something learned serves at least one use. Its metrics are those of what
-        serves each use, with the use before the metric: ``basket_completion_ndcg_at_10``.
+        A candidate that is worth promoting if something learned serves at least one use. Its metrics are those of
+        what serves each use, with the use before the metric: ``basket_completion_ndcg_at_10``.
 
     Raises:
         BadInput: if the frames cannot be learned from.
@@ -74,28 +74,27 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
     served = OTHERWISE | {use: contenders[use] for use, decision in decisions.items() if decision.promote}
     tables = pd.concat([outcome.table(use, seed) for use, outcome in outcomes.items()], ignore_index=True)
     model = fit(known.purchases(None, end), recipe.people, seed=seed)
-    final = Recipe(chosen.people, chosen.baskets, recipe.weights)
     decision = overall(decisions, contenders, outcomes)
 
     def save(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         model.save(folder / FACTORS)
         content = {
-            "people": final.people.as_dict(),
-            "baskets": final.baskets.as_dict(),
-            "weights": dict(final.weights),
+            "people": recipe.people.as_dict(),
+            "baskets": recipe.baskets.as_dict(),
+            "weights": dict(recipe.weights),
             "served": served,
             "seed": seed,
         }
         (folder / RECIPE).write_text(json.dumps(content, indent=1, sort_keys=True))
 
     return Candidate(
-        params=_params(final, served, settings, seed),
+        params=_params(recipe, served, settings, seed),
         metrics=_served_metrics(tables, served),
         baselines=_baselines(tables, served),
         decision=decision,
         figures=figures(tables, served),
-        card=card(tables, served, final, decision, settings),
+        card=card(tables, served, recipe, decision, settings),
         save=save,
         example=known.purchases(None, end).head(5).reset_index(drop=True),
     )
@@ -104,8 +103,8 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
 def evaluate(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) -> Mapping[str, float]:
     """The metrics of a saved model in the test window of these frames.
 
-    What it learned, the parameters, the weights and what serves each use, is the saved; counts and factors are of what
-    was known before this window, because the saved ones know what came in it.
+    Parameters, weights and what serves each use are the saved ones. Counts and factors are of what was known before
+    this window, because the saved ones know what came in it.
     """
     recipe, served, seed = _load(folder)
     known = open_shop(frames, settings)
@@ -165,16 +164,13 @@ def overall(
     """One decision for the registry, with what was decided for each use."""
     reasons = []
     for use, decision in decisions.items():
-        name = use.replace("_", " ")
+        name = use.replace("_", " ").capitalize()
         verdict = (
             f"{contenders[use]} is promoted."
             if decision.promote
             else f"nothing is promoted; {OTHERWISE[use]} serves."
         )
-        reasons += [
-            f"{name.capitalize()}: {verdict}",
-            *(f"{name.capitalize()}: {reason}" for reason in decision.reasons),
-        ]
+        reasons += [f"{name}: {said}" for said in (verdict, *decision.reasons)]
     again, new = outcomes[BUY_AGAIN], outcomes[NEW_BUYERS]
     reasons += [
         f"Buy again: own_history serves, NDCG {again.ndcg('own_history'):.4f}; als {again.ndcg(ALS):.4f}, "

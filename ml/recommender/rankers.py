@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from scipy import sparse
 from ml.recommender.interactions import Interactions, Positions
 from ml.recommender.ranking import forbid, top
 
-Scores = npt.NDArray[np.floating]
+Scores = npt.NDArray[Any]
 
 AT_ONCE = 1 << 22
 """How many scores are in memory at a time; 32 MB for each of the few arrays that ranking needs."""
@@ -38,7 +38,7 @@ class Histories(NamedTuple):
 
 
 Ranker = Callable[[Histories], Scores]
-"""Made from the interactions of the past. Gives n histories the scores of all items, shape (n, items); more is better."""
+"""Made from the past. Gives n histories the scores of all items, shape (n, items); more is better."""
 
 
 def histories_of(past: Interactions, segment: Positions | None = None) -> Histories:

@@ -199,8 +199,8 @@ def _popular_lists(
 
 
 def _categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
-    """The categories of all that a person has ordered, viewed or put into a cart, also if nothing came of it; sorted, a
-    line each."""
+    """The categories of what each person has ordered, viewed or put into a cart, whatever came of it; sorted, a line
+    each."""
     touched = pd.concat(
         [
             shop.placed[["customer_unique_id", "product_id"]],

@@ -46,8 +46,8 @@ UNKNOWN_CATEGORY = "unknown"
 class Settings:
     """Attributes:
     reporting_date: the last day that is known; scores are as of its end.
-    clickstream: ``observed`` lets views and carts count; ``generated`` ones were drawn from the orders that they would
-        have to predict, so that then purchases alone count.
+    clickstream: ``observed`` lets views and carts count. Generated ones were drawn from the orders that they would
+        have to predict: then purchases alone count.
     test_days: length of the test window, which ends with the reporting date.
     validation_days: length of the window before it, in which parameters and methods are chosen.
     learning_days: from how long before a window the weights of what goes together are learned.
@@ -86,8 +86,8 @@ class Shop:
     Attributes:
         placed: lines of all orders placed: order_id, customer_unique_id, product_id, seller_id, price, purchased_at
             (UTC, without zone) and is_revenue_order, in order of time.
-        behaviour: pairs of person and product that were viewed or put into a cart: user, item, weight, timestamp of the
-            last time. Empty where the clickstream is generated.
+        behaviour: pairs of person and product that were viewed or put into a cart: user, item, weight, timestamp of
+            the last time. Empty where the clickstream is generated.
         products: by product_id: category and measures; null where unknown.
         state: by customer_unique_id: the state's number.
         states: their names.
@@ -107,7 +107,7 @@ class Shop:
     def purchases(self, start: pd.Timestamp | None, end: pd.Timestamp) -> pd.DataFrame:
         """Interactions of people and products from a moment until before another; a purchase of a line each.
 
-        Views and carts of a pair are known with their last time only: they count before ``end`` if that was before it.
+        Views and carts of a pair are known with their last time only, and count if that was before ``end``.
         """
         bought = _interactions(self.lines, "customer_unique_id", PURCHASE)
         return _between(pd.concat([bought, self.behaviour]) if len(self.behaviour) else bought, start, end)

@@ -1,7 +1,7 @@
 """What recommendations are used for, and how well each way of making them does: four uses, judged apart.
 
-A model that completes baskets says nothing of whether people come back for what it names, so each use has its own test,
-its own baselines and its own decision.
+A model that completes baskets says nothing of whether people come back for what it names, so each use has its own
+test, its own baselines and its own decision.
 """
 
 from __future__ import annotations
