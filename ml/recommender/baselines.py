@@ -36,7 +36,8 @@ def counts(past: Interactions) -> npt.NDArray[np.float64]:
 
 def recent_counts(past: Interactions) -> npt.NDArray[np.float64]:
     """Interactions with each item, each 0.5 ** (age / :data:`HALF_LIFE_DAYS`), its age up to the last of all."""
-    return np.bincount(past.item, weights=_decay(past, past.time.max()), minlength=len(past.items))
+    weights = _decay(past, past.time.max())
+    return np.bincount(past.item, weights, len(past.items)).astype(np.float64)
 
 
 def popularity(past: Interactions) -> Ranker:
