@@ -31,7 +31,7 @@ GRID = (
     AlsParams(factors=64, regularization=0.1, alpha=10),
     AlsParams(factors=64, regularization=10, alpha=1),
     AlsParams(factors=64, regularization=30, alpha=3),
-    AlsParams(factors=128, regularization=30, alpha=3),
+    AlsParams(factors=64, regularization=50, alpha=3),
 )
 """What the search tries, the simplest first."""
 

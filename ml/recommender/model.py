@@ -106,7 +106,7 @@ def evaluate(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Setting
     Parameters, weights and what serves each use are the saved ones. Counts and factors are of what was known before
     this window, because the saved ones know what came in it.
     """
-    recipe, served, seed = _load(folder)
+    recipe, served, seed = read_recipe(folder)
     known = open_shop(frames, settings)
     check_history(known, settings)
     outcomes = in_window(known, settings.test_start, settings.end, recipe, settings, seed)
@@ -116,7 +116,7 @@ def evaluate(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Setting
 
 def score(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) -> Mapping[str, pd.DataFrame]:
     """The rows of each table in :data:`WRITES`, from what was known at the end of the reporting date."""
-    recipe, served, seed = _load(folder)
+    recipe, served, seed = read_recipe(folder)
     known = open_shop(frames, settings)
     return {
         "product_recommendations": scoring.product_recommendations(
@@ -216,7 +216,8 @@ def _params(recipe: Recipe, served: Mapping[str, str], settings: Settings, seed:
     }
 
 
-def _load(folder: Path) -> tuple[Recipe, Mapping[str, str], int]:
+def read_recipe(folder: Path) -> tuple[Recipe, Mapping[str, str], int]:
+    """What a candidate saved: what was learned, what serves each use, and the seed."""
     content = json.loads((folder / RECIPE).read_text())
     recipe = Recipe(AlsParams(**content["people"]), AlsParams(**content["baskets"]), content["weights"])
     return recipe, content["served"], content["seed"]

@@ -268,7 +268,7 @@ def test_a_cold_start_says_what_it_is(frames: Frames, folder: Path) -> None:
 @pytest.mark.parametrize("method", [ALS, COMPLEMENTS])
 def test_a_promoted_method_comes_first_and_popularity_fills_up(method: str, frames: Frames, folder: Path) -> None:
     shop = open_shop(frames, SETTINGS)
-    recipe, _, _ = model._load(folder)
+    recipe, _, _ = model.read_recipe(folder)
     rows = scoring.product_recommendations(shop, Recommender.load(folder / model.FACTORS), recipe, method, SETTINGS)
     assert rows.groupby("customer_unique_id").size().eq(10).all()
     lines = frames["fct_order_items"]
