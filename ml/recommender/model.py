@@ -46,7 +46,7 @@ SMALL_GRID = GRID[:6]
 """What is tried for baskets and people of a shop."""
 RECIPE, FACTORS = "recipe.json", "als"
 
-__all__ = ["NAME", "PRIMARY", "READS", "WRITES", "Settings", "check", "evaluate", "score", "train"]
+__all__ = ["NAME", "PRIMARY", "READS", "WRITES", "Settings", "check", "evaluate", "predict", "score", "train"]
 
 
 def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> Candidate:
@@ -125,6 +125,19 @@ def score(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) 
         "buy_again": scoring.own_products(known, settings),
         "similar_products": scoring.similar_products(known, recipe, served[BASKET], settings, seed),
     }
+
+
+def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Ten new products for each history that is handed in, by the factors alone: all that a folder knows by itself.
+
+    Args:
+        folder: what a candidate saved.
+        rows: user, item, weight and timestamp, as :func:`ml.recommender.fit` takes them.
+
+    Returns:
+        user, item, rank and score.
+    """
+    return Recommender.load(folder / FACTORS).recommend_for(rows)
 
 
 def choose(known: shop.Shop, settings: Settings, seed: int) -> tuple[Recipe, Mapping[str, str]]:

@@ -57,6 +57,32 @@ class Recommender:
         histories = baskets(self.strengths[row])._replace(strengths=self.strengths[row])
         return flat(asked, self.items, rank(self.score, histories, k, histories.strengths if only_new else None))
 
+    def recommend_for(self, frame: pd.DataFrame | pa.Table, k: int = 10) -> pd.DataFrame:
+        """The best new items for histories that are handed in, of users known or not.
+
+        Args:
+            frame: user, item, weight and timestamp, as for :func:`fit`; items that the recommender has not met are
+                passed over, and so are users of nothing else.
+            k: how many each.
+
+        Returns:
+            As :meth:`recommend`, users in order.
+
+        Raises:
+            BadInput: as :func:`fit`.
+        """
+        asked = read(frame)
+        strengths = asked.strengths()
+        place = self.items.get_indexer(asked.items)
+        met = place >= 0
+        chosen = sparse.csr_matrix(
+            (np.ones(int(met.sum())), (np.flatnonzero(met), place[met])), shape=(len(asked.items), len(self.items))
+        )
+        known = sparse.csr_matrix(strengths @ chosen)
+        some = np.flatnonzero(np.diff(known.indptr))
+        histories = baskets(known[some])._replace(strengths=known[some])
+        return flat(asked.users[some], self.items, rank(self.score, histories, k, histories.strengths))
+
     def score(self, who: Histories) -> Scores:
         """The ranker: how well each item fits a history, known or new; its factors follow from it alone."""
         return fold_in(self.item_factors, who.strengths, self.params) @ self.item_factors.T

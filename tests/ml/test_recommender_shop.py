@@ -359,3 +359,18 @@ def test_nobody_comes_back_in_a_shop_of_single_orders(frames: Frames) -> None:
     assert "Nobody in the test window." in found.card
     assert found.params["serves_basket_completion"] == COMPLEMENTS
     assert "new_products_ndcg_at_10" not in found.metrics
+
+
+def test_a_history_that_is_handed_in_gets_what_its_owner_would_get(folder: Path, frames: Frames) -> None:
+    bought = open_shop(frames, SETTINGS).purchases(None, SETTINGS.end)
+    recommender = Recommender.load(folder / model.FACTORS)
+    users = list(recommender.users[:20])
+    theirs = bought[bought["user"].isin(users)]
+    pd.testing.assert_frame_equal(model.predict(folder, theirs), recommender.recommend(users))
+
+
+def test_items_that_were_never_met_are_passed_over(folder: Path, frames: Frames) -> None:
+    bought = open_shop(frames, SETTINGS).purchases(None, SETTINGS.end).head(1)
+    unknown = bought.assign(item="never met")
+    assert model.predict(folder, unknown).empty
+    pd.testing.assert_frame_equal(model.predict(folder, pd.concat([bought, unknown])), model.predict(folder, bought))
