@@ -126,6 +126,8 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
     with disk_errors_explained(warehouse):
         catalog.prepare(warehouse)
     with lock.writing(warehouse):
+        # In a warehouse of an older version they may be missing; a session that is open would not find them.
+        scores.prepare(warehouse)
         return _score_step(model, target, warehouse, _run_id(), progress)
 
 
