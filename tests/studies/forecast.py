@@ -1,7 +1,7 @@
 """How the forecast does on shops whose truth is known: ``python -m tests.studies.forecast``, some minutes.
 
-Sixty drawn shops of different length, growth, season, noise, memory and drift; sixty of nothing but noise; and twenty of
-the project's own generator. Figures go into the model card.
+Sixty drawn shops of different length, growth, season, noise, memory and drift; sixty of nothing but noise; and twenty
+of the project's own generator. Figures go into the model card.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def coverages() -> pd.DataFrame:
 
 
 def recovered() -> pd.DataFrame:
-    """A row a shop of three years with trend, season and event: WAPE over the noise floor, and errors of components."""
+    """A row a shop of three years with trend, season, event: WAPE over the noise floor, errors of components."""
     rows = []
     for seed in range(DRAWN):
         truth = planted(seed, 156)
