@@ -31,7 +31,7 @@ def mlflow_uri(warehouse: Path) -> str:
 def mlflow_folder(warehouse: Path) -> Path:
     """The folder of ``mlflow.db`` and ``mlartifacts/``: ``LAKEHOUSE_MLFLOW``, or by default the repository.
 
-    Any warehouse but the repository's own is that folder itself: the champion of one shop is no measure for another's.
+    Any warehouse but the repository's own holds them itself: the champion of one shop is no measure for another's.
     """
     if folder := os.environ.get("LAKEHOUSE_MLFLOW"):
         return Path(folder).expanduser().resolve()

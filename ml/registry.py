@@ -1,7 +1,7 @@
 """The register of models: the only file that talks to MLflow.
 
-A version is a folder that :attr:`ml.candidate.Candidate.save` wrote, and code to load it; there is no pickle in it. The
-alias ``champion`` is on the version that scores, ``challenger`` on the newest that does not.
+A version is a folder that :attr:`ml.candidate.Candidate.save` wrote, and code to load it; there is no pickle in it.
+The alias ``champion`` is on the version that scores, ``challenger`` on the newest that does not.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakehouse import settings
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CONTENT = "content"
-"""The tag of a version that holds the digest of all that was learned, measured and decided."""
 PRIMARY = "primary_metric"
+MORE_IS_BETTER = "more_is_better"
 REQUIREMENTS = (
     *("implicit", "mlflow", "mlforecast", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "statsforecast"),
     "xgboost",
@@ -51,13 +53,18 @@ _QUIET = {
 
 
 class Version(NamedTuple):
-    """A registered version of a model; ``metrics`` are those of its training, baselines as ``name/metric``."""
+    """A registered version of a model.
+
+    ``metrics`` are those of its training, a baseline's as ``baseline/metric``; ``primary`` is the one that decides;
+    ``content`` is the digest of all that was learned, measured and decided.
+    """
 
     model: str
     number: int
     aliases: tuple[str, ...]
     metrics: Mapping[str, float]
     primary: str
+    more_is_better: bool
     trained_at: datetime
     run_id: str
     content: str
@@ -67,8 +74,8 @@ class Registry:
     """The versions of all models over one warehouse, or on a server.
 
     ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI`` say where, as everywhere with MLflow; without them it is
-    ``mlflow.db`` and ``mlartifacts/`` in :func:`lakehouse.settings.mlflow_folder`. In Unity Catalog a model's name has
-    three parts; the first two are those of the profile ``databricks``.
+    ``mlflow.db`` and ``mlartifacts/`` in :func:`lakehouse.settings.mlflow_folder`. In Unity Catalog a model's name
+    has three parts; the first two are those of the profile ``databricks``.
 
     Args:
         warehouse: the folder of the tables that the models learn from.
@@ -103,8 +110,7 @@ class Registry:
         Raises:
             LakehouseError: its files are not there any more, or the registry cannot be used.
         """
-        import mlflow
-
+        mlflow = _quiet_mlflow()
         with tempfile.TemporaryDirectory() as copy:
             try:
                 self._client()
@@ -175,11 +181,9 @@ class Registry:
         return version._replace(aliases=(alias,))
 
     def _log(self, name: str, model: Model, candidate: Candidate, saved: Path, tags: Mapping[str, str]) -> int:
-        import mlflow
-        from mlflow.models import infer_signature
-
+        mlflow = _quiet_mlflow()
         client = self._client()
-        primary, _ = model.PRIMARY
+        primary, more_is_better = model.PRIMARY
         with mlflow.start_run(experiment_id=self._experiment(name), tags=dict(tags), log_system_metrics=False) as run:
             mlflow.log_params(dict(candidate.params))
             mlflow.log_metrics(_metrics(candidate))
@@ -187,7 +191,7 @@ class Registry:
                 mlflow.log_figure(figure, f"figures/{title}.png")
             mlflow.log_text(candidate.card, "model_card.md")
             mlflow.log_dict(asdict(candidate.decision), "decision_of_candidate.json")
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _import_path_kept():
                 warnings.simplefilter("ignore")  # about whole numbers without nulls, and hints of types
                 logged = mlflow.pyfunc.log_model(
                     name="model",
@@ -195,7 +199,9 @@ class Registry:
                     artifacts={"model": str(saved)},
                     code_paths=[str(Path(__file__).parent)],
                     model_config={"module": MODULES[name]},
-                    signature=infer_signature(candidate.example, model.predict(saved, candidate.example)),
+                    signature=mlflow.models.infer_signature(
+                        candidate.example, model.predict(saved, candidate.example)
+                    ),
                     input_example=candidate.example,
                     pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
                 )
@@ -206,18 +212,14 @@ class Registry:
             full_name,
             logged.model_uri,
             run.info.run_id,
-            tags={CONTENT: tags[CONTENT], PRIMARY: primary},
+            tags={CONTENT: tags[CONTENT], PRIMARY: primary, MORE_IS_BETTER: str(more_is_better).lower()},
             model_id=logged.model_id,
         )
         return int(made.version)
 
     def _client(self) -> MlflowClient:
         if self._opened is None:
-            os.environ.update(_QUIET)
-            import mlflow
-
-            for library in ("mlflow", "alembic"):
-                logging.getLogger(library).setLevel(logging.ERROR)
+            mlflow = _quiet_mlflow()
             if self._uri.startswith(_SQLITE):
                 self._folder.mkdir(parents=True, exist_ok=True)
             before = os.environ.get(_TRACKING)
@@ -229,8 +231,7 @@ class Registry:
         return self._opened
 
     def _experiment(self, name: str) -> str:
-        import mlflow
-
+        mlflow = _quiet_mlflow()
         local = self._uri.startswith(_SQLITE)
         title = f"/Shared/customer_intelligence_lakehouse/{name}" if self._uri.startswith("databricks") else name
         found = mlflow.get_experiment_by_name(title)
@@ -239,8 +240,7 @@ class Registry:
         return str(mlflow.create_experiment(title, str(self._folder / "mlartifacts") if local else None))
 
     def _full_name(self, model: str) -> str:
-        import mlflow
-
+        mlflow = _quiet_mlflow()
         self._client()
         if not mlflow.get_registry_uri().startswith("databricks-uc"):
             return model
@@ -256,28 +256,48 @@ class Registry:
             model,
             number,
             tuple(sorted(alias for alias, of in aliases.items() if of == number)),
-            dict(self._client().get_run(one.run_id).data.metrics),
+            dict(self._client().get_run(str(one.run_id)).data.metrics),
             one.tags.get(PRIMARY, ""),
+            one.tags.get(MORE_IS_BETTER) == "true",
             datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
-            one.run_id,
+            str(one.run_id),
             one.tags.get(CONTENT, ""),
         )
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """MLflow's errors, and those of the database under it, as a message."""
-        self._client()
-        from mlflow import MlflowException
+        mlflow = _quiet_mlflow()
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except (MlflowException, SQLAlchemyError) as error:
+        except (mlflow.MlflowException, SQLAlchemyError) as error:
             where = f"at {_TRACKING}" if _TRACKING in os.environ else f"in {self._folder}"
             raise LakehouseError(
                 f"The model registry {where} cannot be used: {str(error).splitlines()[0]}",
                 "Look at what it says; after an update of MLflow, `mlflow db upgrade` may be needed.",
             ) from error
+
+
+def _quiet_mlflow() -> ModuleType:
+    """MLflow, imported when it is first needed; it sends nothing, and what it has to say are its errors."""
+    os.environ.update(_QUIET)
+    import mlflow
+
+    for library in ("mlflow", "alembic"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    return mlflow
+
+
+@contextmanager
+def _import_path_kept() -> Iterator[None]:
+    """MLflow tries a model out, and leaves the folder of its code in the way of ours."""
+    before = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path = before
 
 
 def _metrics(candidate: Candidate) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What MLflow runs to load a registered model: this file and a folder, and nothing that would have to be unpickled."""
+"""What MLflow runs to load a registered model: this file and a folder; nothing is unpickled."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         progress: called as the work goes on.
 
     Raises:
-        LakehouseError: no such model or engine, Gold lacks what it needs, or cannot be trained on; the registry or the
-            disk is in the way.
+        LakehouseError: no such model or engine, Gold lacks what it needs, or cannot be trained on; or the registry or
+            the disk is in the way.
     """
     model = _model(name, target, warehouse)
     registry = Registry(warehouse)
@@ -256,6 +256,6 @@ def _no_champion(name: str, there: list[Version]) -> NoChampion:
         newest = there[-1]
         return NoChampion(
             f"{name} has no champion yet: none of its {len(there)} versions was promoted.",
-            f"`lakehouse train {name}` says why version {newest.number} was not; what it reads may have to change first.",
+            f"`lakehouse train {name}` says why version {newest.number} was not.",
         )
     return NoChampion(f"{name} has no champion yet: it has not been trained.", f"Run `lakehouse train {name}` first.")
