@@ -25,6 +25,9 @@ ORIGINS = 26
 """How many of the last origins a model is judged by; fewer where the history is short, never under 12."""
 LEVEL = 0.8
 """Coverage that bands are made for."""
+ERRORS = 39
+"""How many of the last errors a band is made from, three quarters of a year. Of so many the 32nd is four in five
+exactly, and what a model got wrong while it knew little is forgotten."""
 LAST = 12
 """Origins in the second figure: how good it was lately."""
 
@@ -97,7 +100,7 @@ def bands(actual: Floats, forecast: Floats) -> tuple[Floats, Floats]:
     """Conformal bands: the forecast over and times a factor that errors before it kept within four times of five.
 
     Split conformal prediction (Vovk, Gammerman and Shafer 2005) on absolute logarithmic errors, series by series and
-    horizon by horizon. At each origin only errors count whose week was known by then. To band a sum, give sums.
+    horizon by horizon. At each origin the last errors count whose week was known by then. To band a sum, give sums.
 
     Args:
         actual: shape (origins, series, HORIZON), NaN where it is not known; an origin knows one week more than
@@ -111,7 +114,7 @@ def bands(actual: Floats, forecast: Floats) -> tuple[Floats, Floats]:
     lower, upper = np.full(forecast.shape, np.nan), np.full(forecast.shape, np.nan)
     for origin in range(len(forecast)):
         for place in range(HORIZON):
-            known = wrong[: max(0, origin - place), :, place]
+            known = wrong[max(0, origin - place - ERRORS) : max(0, origin - place), :, place]
             known = np.sort(known[np.isfinite(known).all(axis=1)], axis=0)
             rank = int(np.ceil((len(known) + 1) * LEVEL))
             if rank <= len(known):

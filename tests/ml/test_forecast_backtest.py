@@ -140,6 +140,15 @@ def test_a_band_is_the_fourth_of_four_errors_and_there_is_none_of_three() -> Non
     assert np.isnan(upper[:, 0, 1:]).all()
 
 
+def test_old_errors_are_forgotten() -> None:
+    """Forty-four weeks after an error of 50 % the last 39 known ones are of 10 %."""
+    actual = np.full((60, 1, HORIZON), 110.0)
+    actual[:10] = 150.0
+    _, upper = bands(actual, np.full(actual.shape, 100.0))
+    assert upper[41, 0, 0] == pytest.approx(150)
+    assert upper[55, 0, 0] == pytest.approx(110)
+
+
 def test_the_band_of_a_sum_is_made_from_sums_and_narrower_than_the_sum_of_bands() -> None:
     taken = walk(planted(3, 120, growth=0, season=0, black_friday=0).panel, BASELINES["mean_26"])
     actual, forecast = taken.sums()

@@ -130,9 +130,8 @@ def generated() -> pd.DataFrame:
 
 def main() -> None:
     for study in (coverages, recovered, generated):
-        print(
-            f"\n{study.__name__}: {study.__doc__}\n{study().describe().loc[['count', 'mean', 'min', 'max']].round(3)}"
-        )
+        figures = study().describe().loc[["count", "mean", "min", "max"]]
+        print(f"\n{study.__name__}: {study.__doc__}\n{figures.round(3).to_string()}", flush=True)
     found = noise()
     print(f"\nnoise: {noise.__doc__}\n{found['served'].value_counts()}")
     print(f"a baseline is served in {found['is_baseline'].mean():.1%} with a margin of {MARGIN:.0%}")
