@@ -1,0 +1,1 @@
+"""Weekly forecasts four weeks ahead, and how good they would have been."""
