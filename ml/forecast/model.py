@@ -93,7 +93,7 @@ def train(frames: Frames, settings: Settings, seed: int) -> Candidate:
         figures=report.figures(tested, walks[choice.champion], choice.champion),
         card=report.card(saved, measured, reasons),
         save=partial(_save, saved, tested),
-        example=frames["weekly_revenue"][list(READS["weekly_revenue"])].tail(4).reset_index(drop=True),
+        example=frames["weekly_revenue"][list(READS["weekly_revenue"])].reset_index(drop=True),
     )
 
 
@@ -121,6 +121,24 @@ def score(folder: Path, frames: Frames, settings: Settings) -> Mapping[str, pd.D
         ),
         "forecast_backtest": tested.assign(is_champion=tested["model"] == name),
     }
+
+
+def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """The next four weeks of any shop's revenue, by the procedure that a folder holds.
+
+    Args:
+        folder: what a candidate saved.
+        rows: ``week_start``, ``revenue``, ``orders`` and ``is_complete``, a row per week.
+
+    Returns:
+        ``week_start``, ``horizon``, ``forecast``, ``lower_80`` and ``upper_80``.
+
+    Raises:
+        BadInput: as :func:`check`.
+    """
+    name, make = _saved(folder)
+    weeks = to_come(_walk(name, series.total({"weekly_revenue": rows}), make), name)
+    return weeks[["week_start", "horizon", "forecast", "lower_80", "upper_80"]]
 
 
 def to_come(taken: Walk, method: str) -> pd.DataFrame:

@@ -158,6 +158,18 @@ def test_a_baseline_that_was_chosen_is_what_is_served(frames: dict[str, pd.DataF
     assert total["forecast"].tolist() == pytest.approx([frames["weekly_revenue"]["revenue"].tail(12).mean()] * 4)
 
 
+def test_weeks_that_are_handed_in_get_the_forecast_of_the_shop(
+    folder: Path, candidate: Candidate, scored: Mapping[str, pd.DataFrame]
+) -> None:
+    answer = model.predict(folder, candidate.example)
+    rows = scored["revenue_forecast"]
+    of_shop = rows[rows["series"] == "total"].reset_index(drop=True)
+    assert answer["week_start"].tolist() == of_shop["week_start"].tolist()
+    assert (answer["lower_80"] <= answer["forecast"]).all()
+    with pytest.raises(BadInput, match="a forecast needs 26"):
+        model.predict(folder, candidate.example.head(20))
+
+
 def test_input_that_cannot_be_forecast_is_refused(frames: dict[str, pd.DataFrame]) -> None:
     model.check(frames)
     with pytest.raises(BadInput, match="There are 20 complete weeks; a forecast needs 26"):
