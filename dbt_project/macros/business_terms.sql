@@ -32,3 +32,10 @@ left join (select * from {{ ref('sessions') }} where is_bot) as bots
         and events.event_at between bots.started_at and bots.ended_at
 where bots.session_id is null
 {%- endmacro %}
+
+{# How many times as often as all orders those of a group are followed by another, drawn toward 1 with the weight of some
+   orders of the average kind; null where no order at all was. #}
+{% macro repeat_ratio(repeated, judged, all_repeated, all_judged, prior_orders) -%}
+  {%- set expected = quotient(repeated ~ ' * ' ~ all_judged, all_repeated, 'decimal(18, 2)') -%}
+  {{ quotient(expected ~ ' + ' ~ prior_orders, judged ~ ' + ' ~ prior_orders, 'decimal(9, 4)') }}
+{%- endmacro %}
