@@ -21,3 +21,18 @@ def warehouse() -> Path:
 def site() -> Path:
     """The folder of the pages that people read: ``LAKEHOUSE_SITE``, or ``site/`` in the repository."""
     return Path(os.environ.get("LAKEHOUSE_SITE") or ROOT / "site").expanduser().resolve()
+
+
+def mlflow_uri(warehouse: Path) -> str:
+    """Where MLflow keeps runs and versions: ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in :func:`mlflow_folder`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow_folder(warehouse) / 'mlflow.db'}"
+
+
+def mlflow_folder(warehouse: Path) -> Path:
+    """The folder of ``mlflow.db`` and ``mlartifacts/``: ``LAKEHOUSE_MLFLOW``, or by default the repository.
+
+    Any warehouse but the repository's own is that folder itself: the champion of one shop is no measure for another's.
+    """
+    if folder := os.environ.get("LAKEHOUSE_MLFLOW"):
+        return Path(folder).expanduser().resolve()
+    return ROOT if warehouse == ROOT / "warehouse" else warehouse

@@ -23,7 +23,7 @@ class Contract(NamedTuple):
     """What a table holds.
 
     Attributes:
-        key: the columns that tell its rows apart; for a table that keeps its history, among those of one version and day.
+        key: the columns that tell its rows apart; in a table that keeps its history, those of one version and day.
         columns: all but those of :data:`ORIGIN`.
         keeps_history: whether rows of other versions and days stay when a model writes; otherwise the newest rows
             replace all.
@@ -98,8 +98,7 @@ CONTRACTS = {
             _text("method"),
         ),
     ),
-    # Units. The columns that begin with cumulative are about the sum of the weeks up to this one: the band of a sum is no
-    # sum of bands.
+    # Units. What begins with cumulative is about the sum of the weeks up to this one: its band is no sum of bands.
     "demand_forecast": Contract(
         ("level", "series", "week_start"),
         (

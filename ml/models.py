@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Clickstream = Literal["generated", "observed"]
 Frames = Mapping[str, "pd.DataFrame"]
-"""Gold tables by name, each with the columns that the model reads, in an order that depends on their content alone."""
+"""Tables by name. Those read from Gold are as ``ml.data.read`` gives them."""
 
 MODULES = {
     "recommender": "ml.recommender.model",
@@ -29,8 +29,9 @@ class Model(Protocol):
     """A model: pure functions from frames to frames, and a folder for what training leaves.
 
     ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` that
-    it fills, ``PRIMARY`` the metric by which a candidate is compared with the champion, and whether more is better.
+    it fills, ``PRIMARY`` the metric that decides between candidate and champion, and whether more is better.
     ``Settings`` is a frozen dataclass with a default for everything but ``reporting_date`` and ``clickstream``.
+    All is reproducible to the digit.
     """
 
     NAME: str
@@ -38,7 +39,7 @@ class Model(Protocol):
     WRITES: tuple[str, ...]
     PRIMARY: tuple[str, bool]
 
-    def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:  # noqa: N802  # a class
+    def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:
         """What the model can be told."""
 
     def check(self, frames: Frames) -> None:
@@ -52,6 +53,9 @@ class Model(Protocol):
 
     def score(self, folder: Path, frames: Frames, settings: Any) -> Frames:
         """The rows of each table in ``WRITES``, without the columns of ``ml.contracts.ORIGIN``."""
+
+    def predict(self, folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
+        """What a saved model answers, served on its own, to rows like those of ``Candidate.example``."""
 
 
 def load(name: str) -> Model:

@@ -1,0 +1,196 @@
+"""Gold tables as frames for the models, and their frames as ``ml`` tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import write_deltalake
+from pyspark.sql import SparkSession
+
+from lakehouse import catalog
+from lakehouse.appender import create_if_missing
+from lakehouse.catalog import TableName
+from lakehouse.errors import LakehouseError
+from ml.contracts import CONTRACTS, ORIGIN
+from ml.models import Clickstream, Frames
+
+UNKNOWN = "unknown"
+
+
+class Inputs(NamedTuple):
+    """What a model is given, and where it came from.
+
+    Attributes:
+        frames: the tables that it reads.
+        versions: the Delta version of each.
+        dbt_invocations: the ids of the dbt invocations that made them, sorted; ``unknown`` where a table does not say.
+        reporting_date: the end of the last complete week.
+        clickstream: ``observed`` only if all visits were.
+    """
+
+    frames: Frames
+    versions: Mapping[str, int]
+    dbt_invocations: tuple[str, ...]
+    reporting_date: date
+    clickstream: Clickstream
+
+
+class Origin(NamedTuple):
+    """The values of the columns of ``ml.contracts.ORIGIN``."""
+
+    model_name: str
+    model_version: int
+    as_of_date: date
+    scored_at: datetime
+
+
+def prepare(warehouse: Path) -> None:
+    """Make the ``ml`` tables that are missing, empty."""
+    for name, contract in CONTRACTS.items():
+        create_if_missing(TableName("ml", name).path(warehouse), contract.schema)
+
+
+def require(warehouse: Path, reads: Mapping[str, tuple[str, ...]]) -> None:
+    """Make sure that Gold has what a model reads, without starting an engine.
+
+    Raises:
+        LakehouseError: a table is missing, cannot be read, or lacks a column.
+    """
+    there = set(catalog.tables(warehouse, ["gold"]))
+    for table in _tables(reads):
+        if table not in there:
+            raise LakehouseError(
+                f"There is no table {table} in {warehouse} to learn from.", "Run `lakehouse run --path ...` first."
+            )
+        known = {field.name for field in catalog.open_delta(warehouse, table).schema().fields}
+        lacking = sorted(set(reads.get(table.name, ())) - known)
+        if lacking:
+            raise LakehouseError(
+                f"The table {table} lacks the column {', '.join(lacking)}.",
+                "Build it anew with this version's models: `lakehouse build --layer gold`.",
+            )
+
+
+def read(session: SparkSession, warehouse: Path, reads: Mapping[str, tuple[str, ...]]) -> Inputs:
+    """Read what a model needs; to be called under the write lock, so that the versions noted are those read.
+
+    Args:
+        session: knows the tables.
+        warehouse: their folder.
+        reads: columns by Gold table.
+
+    Returns:
+        Frames whose rows are sorted by all columns, first to last. Decimals are float64, dates ``datetime64``, times
+        ``datetime64`` in UTC, whole numbers with nulls float64.
+
+    Raises:
+        LakehouseError: as :func:`require`, or no week is complete.
+    """
+    require(warehouse, reads)
+    versions, invocations = {}, set()
+    for table in _tables(reads):
+        delta = catalog.open_delta(warehouse, table)
+        if table.name in reads:
+            versions[str(table)] = delta.version()
+            invocations.add(delta.history(1)[0].get("userMetadata", UNKNOWN))
+    frames = {
+        name: _frame(session.table(TableName("gold", name).quoted).select(*columns).toArrow())
+        for name, columns in reads.items()
+    }
+    return Inputs(frames, versions, tuple(sorted(invocations)), _reporting_date(session), _clickstream(session))
+
+
+def write(warehouse: Path, rows: Frames, origin: Origin) -> dict[str, int]:
+    """Write rows to ``ml`` tables; to be called inside :func:`lakehouse.tables.writing`.
+
+    The rows of a table replace all that it holds or, where it keeps its history, those of the same version and day.
+
+    Returns:
+        The number of rows by table.
+
+    Raises:
+        ValueError: rows that do not fit their contract.
+    """
+    tables = {name: conform(name, frame, origin) for name, frame in rows.items()}
+    for name, table in tables.items():
+        path = TableName("ml", name).path(warehouse)
+        create_if_missing(path, CONTRACTS[name].schema)
+        same = (
+            f"model_name = '{origin.model_name}' and model_version = {origin.model_version} "
+            f"and as_of_date = date '{origin.as_of_date}'"
+        )
+        write_deltalake(path, table, mode="overwrite", predicate=same if CONTRACTS[name].keeps_history else None)
+    return {name: table.num_rows for name, table in tables.items()}
+
+
+def conform(name: str, frame: pd.DataFrame, origin: Origin) -> pa.Table:
+    """Rows as their contract has them: its columns and types, sorted by its key.
+
+    Args:
+        name: of the table.
+        frame: the columns of the contract without those of the origin, in any order.
+        origin: what to put in those.
+
+    Raises:
+        ValueError: columns are missing or too many, values do not fit their type, a required one is null, or a key is
+            there twice.
+    """
+    contract = CONTRACTS[name]
+    asked, given = {field.name for field in contract.columns}, set(frame.columns)
+    if asked != given:
+        raise ValueError(f"ml.{name} lacks {sorted(asked - given)} and has no place for {sorted(given - asked)}")
+    columns = [_column(name, field, frame[field.name]) for field in contract.columns]
+    columns += [
+        pa.repeat(pa.scalar(value, field.type), len(frame)) for field, value in zip(ORIGIN, origin, strict=True)
+    ]
+    table = pa.table(columns, schema=contract.schema)
+    if table.group_by(list(contract.key)).aggregate([]).num_rows < table.num_rows:
+        raise ValueError(f"ml.{name} would have two rows with the same {', '.join(contract.key)}")
+    return table.sort_by([(column, "ascending") for column in contract.key])
+
+
+def _column(name: str, field: pa.Field, series: pd.Series) -> pa.Array:
+    array = pa.Array.from_pandas(series)
+    try:
+        if pa.types.is_decimal(field.type):
+            array = pc.round(array.cast(pa.float64()), field.type.scale)
+        array = array.cast(field.type)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"ml.{name}.{field.name} cannot hold what it is given: {error}") from error
+    if array.null_count and not field.nullable:
+        raise ValueError(f"ml.{name}.{field.name} has {array.null_count} nulls and may have none")
+    return array
+
+
+def _tables(reads: Mapping[str, tuple[str, ...]]) -> list[TableName]:
+    """What is read, and what says when it is and where visits come from."""
+    return [TableName("gold", name) for name in dict.fromkeys((*reads, "weekly_revenue", "fct_sessions"))]
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    # An engine gives rows in any order, and so would the last digits of what is learned from them be.
+    table = table.combine_chunks().sort_by([(name, "ascending") for name in table.column_names])
+    fields = [field.with_type(pa.float64()) if pa.types.is_decimal(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields)).to_pandas(date_as_object=False)
+
+
+def _reporting_date(session: SparkSession) -> date:
+    weeks = session.sql("select max(week_start) as last from gold.weekly_revenue where is_complete").toArrow()
+    last: date | None = weeks["last"][0].as_py()
+    if last is None:
+        raise LakehouseError(
+            "gold.weekly_revenue has no complete week: there is no day to learn or score for.",
+            "Deliver some months of orders; weeks are complete when trade is regular.",
+        )
+    return last + timedelta(days=6)
+
+
+def _clickstream(session: SparkSession) -> Clickstream:
+    origins = session.sql("select distinct provenance from gold.fct_sessions").toArrow()["provenance"].to_pylist()
+    return "observed" if origins == ["observed"] else "generated"

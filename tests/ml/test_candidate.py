@@ -1,0 +1,74 @@
+"""What is handed to the registry, and who becomes champion."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.candidate import BadInput, Candidate, Decision
+from ml.gate import Champion, judge
+
+measured = st.floats(allow_nan=True, allow_infinity=False)
+
+
+def candidate(value: float, *, promote: bool = True) -> Candidate:
+    decision = Decision(promote, ("It beats the baseline.",))
+    return Candidate({}, {"error": value}, {}, decision, {}, "", lambda _: None, pd.DataFrame())
+
+
+def test_bad_input_says_what_and_how_to_go_on() -> None:
+    problem = BadInput("gold.weekly_revenue has 3 weeks.", "At least 26 are needed.")
+    assert (problem.what, problem.mend) == ("gold.weekly_revenue has 3 weeks.", "At least 26 are needed.")
+    assert str(problem) == "gold.weekly_revenue has 3 weeks. At least 26 are needed."
+
+
+@pytest.mark.parametrize("thing", [Decision(True, ()), candidate(1.0)])
+def test_what_was_decided_stays(thing: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        thing.promote = False
+
+
+@given(measured, measured, st.booleans())
+def test_thresholds_come_first(mine: float, theirs: float, more: bool) -> None:
+    for champion in (None, Champion(1, {"error": theirs})):
+        verdict = judge(candidate(mine, promote=False), ("error", more), champion)
+        assert not verdict.promote
+        assert verdict.reasons[0] == "It beats the baseline."
+
+
+@given(measured, measured, st.booleans())
+def test_only_the_better_one_replaces_a_champion(mine: float, theirs: float, more: bool) -> None:
+    verdict = judge(candidate(mine), ("error", more), Champion(3, {"error": theirs}))
+    better = (mine > theirs) if more else (mine < theirs)
+    assert verdict.promote == (better or (math.isnan(theirs) and not math.isnan(mine)))
+    assert "version 3" in verdict.reasons[-1]
+
+
+@given(st.floats(allow_nan=False), st.booleans())
+def test_a_tie_keeps_the_champion(value: float, more: bool) -> None:
+    verdict = judge(candidate(value), ("error", more), Champion(3, {"error": value}))
+    assert not verdict.promote
+    assert "equals" in verdict.reasons[-1]
+
+
+def test_the_first_that_is_good_enough_is_champion() -> None:
+    assert judge(candidate(1.0), ("error", False), None) == Decision(
+        True, ("It beats the baseline.", "There is no champion yet.")
+    )
+
+
+def test_a_champion_that_cannot_be_measured_gives_way() -> None:
+    verdict = judge(candidate(1.0), ("error", False), Champion(2, {}, "cannot be read: its files are gone."))
+    assert verdict.promote
+    assert verdict.reasons[-1] == "The champion, version 2, cannot be read: its files are gone."
+
+
+def test_a_metric_that_is_missing_never_wins() -> None:
+    assert not judge(candidate(math.nan), ("error", False), Champion(2, {"error": 1.0})).promote
+    assert not judge(candidate(math.nan), ("error", False), Champion(2, {})).promote
