@@ -1,4 +1,4 @@
-"""The command line: ``lakehouse generate | ingest | build | run | validate``."""
+"""The command line: ``lakehouse generate | ingest | build | run | validate | train | score | models``."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ from lakehouse.pipeline import StepReport
 
 if TYPE_CHECKING:
     from expectations.results import CheckResult
+    from ml.registry import Version
+    from ml.steps import Scoring, Training
 
 app = typer.Typer(
     name="lakehouse",
@@ -46,6 +48,8 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+LEFT = ("table", "file", "subject", "model", "alias")
+"""The columns of tables that hold names."""
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that was asked to end, as a scheduler or a container asks it."""
 
@@ -58,6 +62,7 @@ DeliveredOnOption = Annotated[
     ),
 ]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="recommender, churn, forecast or all.")]
 
 
 @app.command()
@@ -238,6 +243,69 @@ def validate(
     _print_checks(results)
 
 
+@app.command()
+def train(model: ModelArgument, target: TargetOption = "local") -> None:
+    """Train a model on Gold, register it, and make it champion if it is better than what there is.
+
+    Why it was promoted or not is printed and kept with it. A model that turns out the same to the digit as a
+    registered one is not registered again.
+
+    Example: lakehouse train recommender
+
+    Example: lakehouse train all
+    """
+    from ml import steps  # its libraries take seconds to import: --help should not wait for them
+
+    for name in steps.named(model):
+        with _progress() as update:
+            training = steps.train(name, target, settings.warehouse(), update)
+        _print_training(training)
+
+
+@app.command()
+def score(model: ModelArgument, target: TargetOption = "local") -> None:
+    """Let the champion of a model fill its ml tables, all of them or none.
+
+    A model without a champion is an error, except among all: it is said, and the others score.
+
+    Example: lakehouse score churn
+
+    Example: lakehouse score all
+    """
+    from ml import steps
+
+    names = steps.named(model)
+    waiting = []
+    for name in names:
+        try:
+            with _progress() as update:
+                scoring = steps.score(name, target, settings.warehouse(), update)
+        except steps.NoChampion as error:
+            waiting.append(error)
+            if len(waiting) == len(names):
+                raise
+            _say(f"{error.what} Its tables stay as they are.")
+        else:
+            _print_scoring(scoring)
+
+
+@app.command()
+def models() -> None:
+    """List all registered versions with what was measured in their test window. The champion scores.
+
+    Example: lakehouse models
+    """
+    from ml import steps
+
+    with _progress() as update:
+        update("reading the register", 0, 1)
+        versions = steps.versions(settings.warehouse())
+    if versions:
+        out.print(_versions_table(versions))
+    else:
+        out.print("No model is registered yet. Run `lakehouse train all` first.")
+
+
 def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:
     if layer is not None and layer not in known:
         raise LakehouseError(f"There is no layer called {layer!r} to {verb}.", f"Choose one of: {', '.join(known)}.")
@@ -310,7 +378,7 @@ def _print_summary(reports: list[StepReport]) -> None:
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
     _print_checks([check for report in reports for check in report.checks])
-    out.print(f"The tables are Delta folders in {warehouse}", soft_wrap=True, highlight=False, markup=False)
+    _say(f"The tables are Delta folders in {warehouse}")
 
 
 def _print_checks(results: list[CheckResult]) -> None:
@@ -321,18 +389,65 @@ def _print_checks(results: list[CheckResult]) -> None:
         if check.status == "warned":
             about = f"{check.layer}.{check.table_name}: {check.check_name}"
             line = f"warning: {about}: {check.observed}. {check.expected}"
-            out.print(line, soft_wrap=True, highlight=False, markup=False)
+            _say(line)
     out.print(f"{ended['passed']} of {len(checks)} checks passed, {ended['warned']} warned.")
     if ended["unknown"]:
         out.print(f"{ended['unknown']} checks have no history yet: they compare with earlier runs.")
     page = settings.site() / "quality" / "index.html"
-    out.print(f"What they found is on the page {page}", soft_wrap=True, highlight=False, markup=False)
+    _say(f"What they found is on the page {page}")
+
+
+def _print_training(training: Training) -> None:
+    version = training.version
+    promoted = "champion" if training.decision.promote else "not promoted"
+    registered = "" if training.is_new else ", registered before"
+    _say(f"{version.model}, version {version.number}{registered}: {promoted}.")
+    for reason in training.decision.reasons:
+        _say(f"  {reason}")
+    metric = training.primary
+    table = _table(f"{version.model}: in the test window", "subject", metric, "from", "to")
+    for subject, metrics in {"this version": training.metrics, **training.baselines}.items():
+        table.add_row(subject, *(_number(metrics.get(name)) for name in (metric, f"{metric}_low", f"{metric}_high")))
+    out.print(table)
+    _say("All that was measured is in ml.model_metrics; the model card and the figures are with the run in MLflow.")
+
+
+def _print_scoring(scoring: Scoring) -> None:
+    _say(f"{scoring.version.model}, version {scoring.version.number}, scored as of {scoring.as_of_date}:")
+    for name, rows in scoring.rows.items():
+        _say(f"  {rows:,} rows in ml.{name}")
+
+
+def _versions_table(versions: list[Version]) -> Table:
+    table = _table("Registered models", "model", "version", "alias", "trained at", "measured", "best baseline")
+    for version in versions:
+        metric = version.primary
+        baselines = [name for name in version.metrics if name.endswith(f"/{metric}")]
+        pick = max if version.more_is_better else min
+        best = pick(baselines, key=version.metrics.__getitem__, default="")
+        table.add_row(
+            version.model,
+            str(version.number),
+            ", ".join(version.aliases),
+            f"{version.trained_at:%Y-%m-%d %H:%M}",
+            f"{metric} {_number(version.metrics.get(metric))}",
+            f"{best.removesuffix(f'/{metric}')} {_number(version.metrics[best])}" if best else "",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _say(line: str) -> None:
+    out.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in ("table", "file") else "right", no_wrap=True)
+        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=True)
     return table
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lakehouse import catalog, dbt_runner, gate, lock, session, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
+from ml import data as scores
 
 if TYPE_CHECKING:
     from expectations.results import CheckResult
@@ -125,6 +126,7 @@ def _ingest_step(
     started = time.perf_counter()
     with _all_or_nothing("bronze", target, warehouse, run_id):
         files = ingestion.take_in(checked, warehouse, progress)
+        scores.prepare(warehouse)
         checks = gate.gate("bronze", target, warehouse, run_id, progress)
     return StepReport("bronze", time.perf_counter() - started, files, [], checks)
 

@@ -31,8 +31,19 @@ def mlflow_uri(warehouse: Path) -> str:
 def mlflow_folder(warehouse: Path) -> Path:
     """The folder of ``mlflow.db`` and ``mlartifacts/``: ``LAKEHOUSE_MLFLOW``, or by default the repository.
 
-    Any warehouse but the repository's own is that folder itself: the champion of one shop is no measure for another's.
+    Any warehouse but the repository's own holds them itself: the champion of one shop is no measure for another's.
     """
     if folder := os.environ.get("LAKEHOUSE_MLFLOW"):
         return Path(folder).expanduser().resolve()
     return ROOT if warehouse == ROOT / "warehouse" else warehouse
+
+
+def databricks_catalog() -> str:
+    """The catalog of the profile ``databricks``."""
+    return os.environ.get("DATABRICKS_CATALOG") or "main"
+
+
+def databricks_schema(layer: str) -> str:
+    """A layer's schema there: prefixed, except in production, as in the macro ``generate_schema_name``."""
+    prefix = os.environ.get("DATABRICKS_SCHEMA") or "dev"
+    return layer if prefix == "prod" else f"{prefix}_{layer}"

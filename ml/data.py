@@ -29,7 +29,7 @@ class Inputs(NamedTuple):
     Attributes:
         frames: the tables that it reads.
         versions: the Delta version of each.
-        dbt_invocations: the ids of the dbt invocations that made them, sorted; ``unknown`` where a table does not say.
+        dbt_invocations: the ids of the dbt invocations that made them, sorted; ``unknown`` where one does not say.
         reporting_date: the end of the last complete week.
         clickstream: ``observed`` only if all visits were.
     """

@@ -28,8 +28,8 @@ MODULES = {
 class Model(Protocol):
     """A model: pure functions from frames to frames, and a folder for what training leaves.
 
-    ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` that
-    it fills, ``PRIMARY`` the metric that decides between candidate and champion, and whether more is better.
+    ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` it
+    fills, ``PRIMARY`` the metric that decides between candidate and champion, and whether more is better.
     ``Settings`` is a frozen dataclass with a default for everything but ``reporting_date`` and ``clickstream``.
     All is reproducible to the digit.
     """

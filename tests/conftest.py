@@ -42,7 +42,8 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "warehouse"
     monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", str(folder))
     monkeypatch.setenv("LAKEHOUSE_SITE", str(tmp_path / "site"))
-    monkeypatch.delenv("LAKEHOUSE_TARGET", raising=False)
+    for variable in ("LAKEHOUSE_TARGET", "LAKEHOUSE_MLFLOW", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(variable, raising=False)
     return folder
 
 

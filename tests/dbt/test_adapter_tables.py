@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import pyarrow as pa
@@ -57,6 +58,16 @@ def test_values_of_every_type_arrive_intact(project: Project) -> None:
     project.model("t", EVERY_TYPE)
     project.succeeds("build")
     assert project.rows("t") == [EVERY_VALUE]
+
+
+def test_a_commit_says_which_invocation_made_it(project: Project) -> None:
+    project.model("t", values("(1, 'x')", "id, s"))
+    made_by = []
+    for _ in range(2):
+        project.succeeds("build")
+        made_by.append(DeltaTable(project.path("t")).history(1)[0]["userMetadata"])
+    assert all(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", invocation) for invocation in made_by)
+    assert made_by[0] != made_by[1]
 
 
 def test_a_rebuild_is_one_commit_and_the_version_before_it_stays_readable(project: Project) -> None:

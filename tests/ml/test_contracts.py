@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from deltalake import DeltaTable
 
 from lakehouse import catalog
 from lakehouse.catalog import TableName
+from lakehouse.settings import DBT_PROJECT
 from ml import data
 from ml.contracts import CONTRACTS, ORIGIN
 from ml.data import Origin, conform
@@ -57,6 +59,13 @@ def test_every_row_says_which_model_wrote_it_and_keys_are_required(name: str) ->
     assert set(contract.key) <= {field.name for field in contract.columns if not field.nullable}
     plain = {pa.string(), pa.int32(), pa.float64(), pa.date32(), pa.bool_(), pa.decimal128(18, 2), ORIGIN[-1].type}
     assert {field.type for field in contract.schema} <= plain
+
+
+def test_dbt_knows_them_as_they_are() -> None:
+    (source,) = yaml.safe_load((DBT_PROJECT / "models" / "ml" / "_sources.yml").read_text())["sources"]
+    described = {table["name"]: [column["name"] for column in table["columns"]] for table in source["tables"]}
+    assert described == {name: contract.schema.names for name, contract in CONTRACTS.items()}
+    assert all(table["description"].startswith("One row per ") for table in source["tables"])
 
 
 def test_they_are_made_empty_and_left_alone_afterwards(warehouse: Path) -> None:

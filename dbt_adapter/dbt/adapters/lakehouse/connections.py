@@ -18,6 +18,7 @@ from dbt.adapters.spark.connections import SparkConnectionManager, SparkConnecti
 from dbt.adapters.spark.session import Cursor, SessionConnectionWrapper
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtDatabaseError
+from dbt_common.invocation import get_invocation_id
 from filelock import FileLock
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -158,7 +159,6 @@ def replace_table(frame: DataFrame, table: str, partitions: list[str]) -> None:
     # none by the look of this query, and no later merge or snapshot could bring one.
     nullable = StructType([StructField(field.name, field.dataType) for field in frame.schema])
     frame = frame.unionAll(frame.sparkSession.createDataFrame([], nullable))
-    writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-    if partitions:
-        writer = writer.partitionBy(*partitions)
-    writer.saveAsTable(table)
+    # Whoever reads the table can tell which invocation made it.
+    options = {"overwriteSchema": "true", "userMetadata": get_invocation_id()}
+    frame.write.saveAsTable(table, "delta", "overwrite", partitions or None, **options)

@@ -1,0 +1,220 @@
+"""The register, with a real MLflow: what is kept with a version, and what it takes to load one."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.telemetry.utils import is_telemetry_disabled
+
+from lakehouse.errors import LakehouseError
+from ml.candidate import Candidate, Decision
+from ml.registry import REQUIREMENTS, Registry, Version
+from tests.ml import mean_model
+from tests.ml.conftest import STEADY
+
+PROMOTE = Decision(True, ("It is good.",))
+KEEP = Decision(False, ("It is not good enough.",))
+PROVENANCE = {"delta_version.gold.weekly_revenue": "3", "clickstream": "observed"}
+
+
+@pytest.fixture
+def candidate() -> Candidate:
+    weeks = pd.date_range("2018-01-01", periods=len(STEADY), freq="W-MON")
+    frames = {"weekly_revenue": pd.DataFrame({"week_start": weeks, "revenue": STEADY, "is_complete": True})}
+    return mean_model.train(frames, mean_model.Settings(date(2018, 3, 18), "observed"), 1)
+
+
+def register(registry: Registry, candidate: Candidate) -> tuple[Version, bool]:
+    return registry.register("mean", mean_model, candidate, PROVENANCE)
+
+
+@pytest.fixture
+def version(registry: Registry, mean_model: str, candidate: Candidate) -> Version:
+    return register(registry, candidate)[0]
+
+
+def kept(version: Version, path: str) -> str:
+    return str(mlflow.artifacts.load_text(f"{mlflow.get_run(version.run_id).info.artifact_uri}/{path}"))
+
+
+def test_a_run_keeps_all_that_is_known_of_a_version(version: Version, candidate: Candidate) -> None:
+    run = mlflow.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"test_weeks": "4", "seed": "1", "module": "tests.ml.mean_model"}
+    assert run.data.metrics == {**candidate.metrics, "naive/mae": 40.0}
+    assert PROVENANCE.items() <= run.data.tags.items()
+    assert kept(version, "model_card.md") == candidate.card
+    assert len(Path(f"{run.info.artifact_uri}/figures/revenue.png").read_bytes()) > 1000
+    assert (version.primary, version.more_is_better) == ("mae", False)
+
+
+def test_a_model_says_what_it_takes_what_it_gives_and_what_it_needs(version: Version) -> None:
+    info = mlflow.models.get_model_info("models:/mean/1")
+    assert info.signature.inputs.input_names() == ["series", "horizon"]
+    assert info.signature.outputs.input_names() == ["series", "horizon", "forecast"]
+    assert info.saved_input_example_info is not None
+    folder = Path(mlflow.artifacts.download_artifacts("models:/mean/1"))
+    needs = (folder / "requirements.txt").read_text().splitlines()
+    assert [line.split("==")[0] for line in needs] == list(REQUIREMENTS)
+
+
+def test_it_is_loaded_and_asked_without_unpickling_anything(
+    version: Version, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("something is unpickled")
+
+    for module in (pickle, cloudpickle):
+        for name in ("load", "loads"):
+            monkeypatch.setattr(module, name, refuse)
+    monkeypatch.setattr(pickle, "Unpickler", refuse)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    registry.settle(version, PROMOTE)
+    served = mlflow.pyfunc.load_model("models:/mean@champion")
+    answer = served.predict(pd.DataFrame({"series": ["total", "SP"], "horizon": [1, 2]}))
+    assert list(answer["forecast"].round(2)) == [94.29, 94.29]
+
+
+def test_its_files_hold_no_pickle_and_the_code_that_loads_it(version: Version) -> None:
+    folder = Path(mlflow.artifacts.download_artifacts("models:/mean/1"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.read_bytes()[:1] == b"\x80" or path.suffix in (".pkl", ".joblib")]
+    assert (folder / "code" / "ml" / "candidate.py").exists()
+    assert [path.name for path in (folder / "artifacts" / "model").iterdir()] == ["mean.json"]
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_a_pickle_is_refused(protocol: int, registry: Registry, mean_model: str, candidate: Candidate) -> None:
+    def save(folder: Path) -> None:
+        (folder / "model.bin").write_bytes(pickle.dumps([1], protocol))
+
+    with pytest.raises(ValueError, match=r"model\.bin is a pickle"):
+        register(registry, replace(candidate, save=save))
+    assert registry.versions("mean") == []
+
+
+def test_what_is_the_same_to_the_digit_is_registered_once(
+    version: Version, registry: Registry, candidate: Candidate
+) -> None:
+    registry.settle(version, PROMOTE)
+    again, is_new = register(registry, candidate)
+    assert not is_new
+    assert again == version._replace(aliases=("champion",))
+    assert len(registry.versions("mean")) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"params": {"test_weeks": 4, "seed": 2}},
+        {"metrics": {"mae": np.float64(7.857142857142857)}},
+        {"baselines": {}},
+        {"decision": KEEP},
+        {"card": "# Another\n"},
+        {"save": lambda folder: (folder / "mean.json").write_text("94.3")},
+        {"save": lambda folder: (folder / "other.json").write_text("94.28571428571429")},
+    ],
+)
+def test_whatever_differs_makes_another_version(
+    changed: dict[str, Any],
+    version: Version,
+    registry: Registry,
+    candidate: Candidate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(Registry, "_log", lambda *arguments: logged.append(arguments[-1]["content"]) or 1)
+    assert register(registry, replace(candidate, **changed))[1]
+    assert logged[0] != version.content
+
+
+def test_aliases_follow_the_decision(registry: Registry, mean_model: str, candidate: Candidate) -> None:
+    def versions() -> dict[int, tuple[str, ...]]:
+        return {version.number: version.aliases for version in registry.versions("mean")}
+
+    for seed, decision, expected in (
+        (1, KEEP, {1: ("challenger",)}),
+        (2, PROMOTE, {1: (), 2: ("champion",)}),
+        (3, KEEP, {1: (), 2: ("champion",), 3: ("challenger",)}),
+        (4, KEEP, {1: (), 2: ("champion",), 3: (), 4: ("challenger",)}),
+    ):
+        version, _ = register(registry, replace(candidate, params={"seed": seed}))
+        registry.settle(version, decision)
+        assert versions() == expected
+    assert mlflow.get_run(version.run_id).data.tags["decision_reasons"] == "It is not good enough."
+    champion = registry.champion("mean")
+    assert champion is not None
+    assert champion.number == 2
+
+
+def test_a_folder_is_lent_and_the_saved_one_stays_as_it_is(version: Version, registry: Registry) -> None:
+    for _ in range(2):
+        with registry.folder(version) as folder:
+            assert mean_model.load(folder) == pytest.approx(660 / 7)
+            (folder / "mean.json").unlink()
+        assert not folder.exists()
+
+
+def test_it_is_quiet_and_asks_nobody(
+    registry: Registry,
+    mean_model: str,
+    candidate: Candidate,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def connect(*arguments: Any) -> None:
+        raise AssertionError(f"it connects to {arguments}")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "bind", connect)
+    path = list(sys.path)
+    version, _ = register(registry, candidate)
+    registry.settle(version, PROMOTE)
+    assert capfd.readouterr() == ("", "")
+    assert is_telemetry_disabled()
+    assert sys.path == path
+
+
+def test_a_server_of_the_users_is_used(
+    gold: Path,
+    tmp_path: Path,
+    mean_model: str,
+    candidate: Candidate,
+    empty_registry: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere = tmp_path / "elsewhere.db"
+    elsewhere.write_bytes(empty_registry.read_bytes())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
+    monkeypatch.setenv("LAKEHOUSE_MLFLOW", str(tmp_path / "models"))
+    register(Registry(gold), candidate)
+    assert not (gold / "mlflow.db").exists()
+    assert (tmp_path / "models" / "mlartifacts").is_dir()
+    assert [version.number for version in Registry(gold).versions("mean")] == [1]
+
+
+@pytest.mark.parametrize(("schema", "expected"), [("dev", "shop.dev_ml.churn"), ("prod", "shop.ml.churn")])
+def test_in_unity_catalog_a_name_has_three_parts(
+    schema: str, expected: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "databricks-uc")
+    monkeypatch.setenv("DATABRICKS_CATALOG", "shop")
+    monkeypatch.setenv("DATABRICKS_SCHEMA", schema)
+    assert registry._full_name("churn") == expected
+
+
+def test_a_database_that_is_none_is_said(gold: Path) -> None:
+    (gold / "mlflow.db").write_text("not a database")
+    with pytest.raises(LakehouseError, match=f"The model registry in {gold} cannot be used"):
+        Registry(gold).versions("mean")
