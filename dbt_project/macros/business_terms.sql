@@ -39,3 +39,16 @@ where bots.session_id is null
   {%- set expected = quotient(repeated ~ ' * ' ~ all_judged, all_repeated, 'decimal(18, 2)') -%}
   {{ quotient(expected ~ ' + ' ~ prior_orders, judged ~ ' + ' ~ prior_orders, 'decimal(9, 4)') }}
 {%- endmacro %}
+
+{# What an order of a person is expected to be worth: the average of their own, drawn toward that of all on the scale of
+   ratios with the weight of some orders. Values have a heavy tail, and the next order follows only a part of it. #}
+{% macro expected_basket(spend, orders, common_value, prior_orders) -%}
+  cast(
+    round(
+      cast({{ common_value }} as double) * power(
+        greatest(cast({{ spend }} as double) / {{ orders }}, 0.01) / cast({{ common_value }} as double),
+        cast({{ orders }} as double) / ({{ orders }} + {{ prior_orders }})
+      ), 2
+    ) as decimal(18, 2)
+  )
+{%- endmacro %}
