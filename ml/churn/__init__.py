@@ -1,1 +1,2 @@
-"""Who will buy again: probabilities where a model proves to know more than a sort, rates of cells where it does not."""
+"""Who will buy again: probabilities where a model proves to know more than a sort, rates of cells where it does
+not."""

@@ -1,7 +1,7 @@
 """Was the call list right? Its top decile on past dates, against simpler ways to rank the same people.
 
-The people are those of ``gold.whale_call_list``: top-decile spenders who are past their usual gap. Nobody called them, so
-this says whom it would have reached, not what a call would have changed.
+The people are those of ``gold.whale_call_list``: top-decile spenders who are past their usual gap. Nobody called
+them, so this says whom it would have reached, not what a call would have changed.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class _List(NamedTuple):
 def expected_basket(spend: Floats, orders: Floats) -> Floats:
     """A person's average order value, drawn toward that of all on the scale of ratios; shape (n,).
 
-    Values have a heavy tail: who has once spent ten times the average spends twice as much as others the next time. On the
-    real Olist the logarithm of the second order rises by 0.32 with that of the first; an own order against two others is 1 / 3.
+    Values have a heavy tail: who has once spent ten times the average spends twice as much as others the next time.
+    On the real Olist the logarithm of the second order rises by 0.32 with that of the first; an own order against two
+    others is 1 / 3.
     """
     common = spend.sum() / orders.sum()
     own = np.maximum(spend / orders, SMALLEST)
@@ -101,7 +102,10 @@ def backtest(
     def totals(weights: Floats) -> Floats:
         return np.array(
             [
-                [sum(_top(one.scores[rule], one.outcomes[out], weights[place[one.person]]) for one in lists) for out in OUTCOMES]
+                [
+                    sum(_top(one.scores[rule], one.outcomes[out], weights[place[one.person]]) for one in lists)
+                    for out in OUTCOMES
+                ]
                 for rule in RULES
             ]
         )
@@ -110,7 +114,10 @@ def backtest(
     random = np.random.default_rng(seed)
     size = len(listed)
     drawn = np.array(
-        [totals(np.bincount(random.integers(size, size=size), minlength=size) * 1.0) for _ in range(draws if size else 0)]
+        [
+            totals(np.bincount(random.integers(size, size=size), minlength=size) * 1.0)
+            for _ in range(draws if size else 0)
+        ]
     ).reshape(-1, len(RULES), len(OUTCOMES))
 
     def interval(point: float, sample: Floats) -> Interval:
@@ -161,7 +168,8 @@ def _list(
 
 
 def _top(scores: Floats, outcome: Floats, weights: Floats) -> float:
-    """What the best tenth brings; equals share the place that is left, as in the mean over all ways of drawing lots."""
+    """What the best tenth brings; equals share the place that is left, as in the mean over all ways of drawing
+    lots."""
     if not len(scores):
         return 0.0
     _, group = np.unique(-scores, return_inverse=True)

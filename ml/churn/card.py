@@ -27,12 +27,14 @@ def card(tested: Evaluation, final: Learnt, served: str, settings: Settings, war
             "",
             f"## Out of time, {len(tested.dates)} dates from {tested.dates[0]} to {tested.dates[-1]}",
             "",
-            "On each date only what was known by then was learnt from. Means over the dates, 95 % intervals over people.",
+            "On each date only what was known by then was learnt from. Means over the dates, 95 % intervals over "
+            "people.",
             "",
             "| ranking | AUC | top-decile lift | PR-AUC |",
             "|---|---|---|---|",
             *(
-                f"| {name} | {_cell(found['auc'], 3)} | {_cell(found['top_decile_lift'], 2)} | {_cell(found['pr_auc'], 3)} |"
+                f"| {name} | {_cell(found['auc'], 3)} | {_cell(found['top_decile_lift'], 2)} "
+                f"| {_cell(found['pr_auc'], 3)} |"
                 for name, found in tested.comparison.metrics.items()
             ),
             "",
@@ -60,11 +62,12 @@ def pivot(tested: Evaluation) -> str:
     """Why the cells are served, in one paragraph."""
     gain = tested.comparison.gains[SORT]["auc"]
     return (
-        f"No model is served. {100 * tested.one_time:.1f} % of the people have ordered once, and {100 * tested.base_rate:.2f} % "
-        f"buy within the horizon: there is little to tell them apart by. Against a sort by frequency, then recency, the "
-        f"model's AUC differs by {gain.value:+.4f}, with a 95 % interval from {gain.low:+.4f} to {gain.high:+.4f}, and the gate "
-        "asks for more than that, in AUC and in lift. So each person's probability is the smoothed repurchase rate of the "
-        f"people with as many orders whose last one is as long ago, and the method is `{CELLS}`."
+        f"No model is served. {100 * tested.one_time:.1f} % of the people have ordered once, and "
+        f"{100 * tested.base_rate:.2f} % buy within the horizon: there is little to tell them apart by. Against a sort by "
+        f"frequency, then recency, the model's AUC differs by {gain.value:+.4f}, with a 95 % interval from "
+        f"{gain.low:+.4f} to {gain.high:+.4f}; the gate asks for a difference above zero, and more, and says below what "
+        "was not met. So each person's probability is the smoothed repurchase rate of the people with as many orders whose "
+        f"last one is as long ago, and the method is `{CELLS}`."
     )
 
 
@@ -79,9 +82,9 @@ def _admitted(final: Learnt, settings: Settings) -> str:
 def _call_list(tested: Evaluation) -> list[str]:
     test = tested.backtest
     return [
-        f"Top-decile spenders past their usual gap, {test.listed} on the lists of the dates together; the best tenth of each "
-        f"list is {test.called:.0f} people. Nobody called them: this is whom the list would have reached, not what a call "
-        "would have changed.",
+        f"Top-decile spenders past their usual gap, {test.listed} on the lists of the dates together; the best tenth of "
+        f"each list is {test.called:.0f} people. Nobody called them: this is whom the list would have reached, not what a "
+        "call would have changed.",
         "",
         "| ranked by | buyers | revenue, BRL | expected revenue has more buyers | and more revenue |",
         "|---|---|---|---|---|",

@@ -1,6 +1,7 @@
 """The pivot: the repurchase rate of people with as many orders whose last one is as long ago.
 
-What is left when no model proves to know more than a sort by frequency and recency. Few have ordered twice, so a cell is
+What is left when no model proves to know more than a sort by frequency and recency. Few have ordered twice, so a
+cell is
 smoothed: it is drawn toward the cell of the next shorter absence, and never above it.
 """
 
@@ -31,7 +32,8 @@ class Cells:
 
     @classmethod
     def fit(cls, orders: Floats, days: Floats, labels: Floats) -> Cells:
-        """Smoothed rates of examples: their orders, days since the last, and whether they bought within the horizon."""
+        """Smoothed rates of examples: their orders, days since the last, and whether they bought within the
+        horizon."""
         row, band = place(orders, days)
         shape = (len(ORDERS) + 1, len(DAYS) + 1)
         cell = row * shape[1] + band
@@ -65,9 +67,17 @@ def reasons(orders: Floats, days: Floats) -> pd.DataFrame:
     bounds = (0, *DAYS)
     bands = [f"last order {low + 1} to {high} days ago" for low, high in zip(bounds, DAYS, strict=False)]
     bands.append(f"last order more than {DAYS[-1]} days ago")
-    rows = ["one order so far", *(f"{number} orders so far" for number in ORDERS[1:]), f"more than {ORDERS[-1]} orders so far"]
+    rows = [
+        "one order so far",
+        *(f"{number} orders so far" for number in ORDERS[1:]),
+        f"more than {ORDERS[-1]} orders so far",
+    ]
     return pd.DataFrame(
-        {"reason_1": np.array(rows, dtype=object)[row], "reason_2": np.array(bands, dtype=object)[band], "reason_3": None}
+        {
+            "reason_1": np.array(rows, dtype=object)[row],
+            "reason_2": np.array(bands, dtype=object)[band],
+            "reason_3": None,
+        }
     )
 
 

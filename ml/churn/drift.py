@@ -1,7 +1,7 @@
 """Whether the people who are scored still look like those who were learnt from.
 
-Population stability index: Σ (now − then) × ln(now / then) over bins (Siddiqi, Credit Risk Scorecards, 2006). It is the
-symmetric Kullback-Leibler divergence of two histograms.
+Population stability index: Σ (now − then) × ln(now / then) over bins (Siddiqi, Credit Risk Scorecards, 2006). It is
+the symmetric Kullback-Leibler divergence of two histograms.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ FEWEST = 1e-4
 
 
 def bounds(values: Floats) -> Floats:
-    """Bounds between bins of about equally many of the values; fewer bins where values repeat. Shape (≤ BINS - 1,)."""
+    """Bounds between bins of about equally many of the values; fewer bins where values repeat. Shape (≤ BINS -
+    1,)."""
     return np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
 
 
@@ -45,12 +46,17 @@ def level(psi: float) -> str:
 def profile(frame: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
     """Bounds and shares by column, to be kept beside a model."""
     return {
-        str(name): {"bounds": (between := bounds(values.to_numpy())).tolist(), "shares": shares(values, between).tolist()}
+        str(name): {
+            "bounds": (between := bounds(values.to_numpy())).tolist(),
+            "shares": shares(values, between).tolist(),
+        }
         for name, values in frame.items()
     }
 
 
-def compare(then: Mapping[str, Mapping[str, Sequence[float]]], now: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+def compare(
+    then: Mapping[str, Mapping[str, Sequence[float]]], now: pd.DataFrame, scores: Sequence[str]
+) -> pd.DataFrame:
     """Rows of ``ml.drift``: kind, feature, psi, level; of the columns that a profile has, in its order."""
     rows = []
     for name, before in then.items():

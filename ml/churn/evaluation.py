@@ -102,11 +102,19 @@ def evaluate(
         },
         comparison,
         verdict,
-        {name: reliability(np.concatenate([chance for _, _, chance in found]), labels) for name, found in chances.items()},
+        {
+            name: reliability(np.concatenate([chance for _, _, chance in found]), labels)
+            for name, found in chances.items()
+        },
         float(np.mean([day.labels.mean() for day in days])),
         float(np.mean([(one == 1).mean() for one in orders])),
         call_list.backtest(
-            examples, chances[MODEL if verdict.admitted else CELLS], lines, settings.horizon_days, seed, settings.draws
+            examples,
+            chances[MODEL if verdict.admitted else CELLS],
+            lines,
+            settings.horizon_days,
+            seed,
+            settings.draws,
         ),
     )
 

@@ -1,6 +1,7 @@
 """From the columns of ``gold.churn_examples`` to what the model sees, and to words.
 
-Each feature belongs to a subject. Subjects are what people read as reasons: two features about the same thing are one.
+Each feature belongs to a subject. Subjects are what people read as reasons: two features about the same thing are
+one.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Feature(NamedTuple):
     Attributes:
         name: unique.
         subject: a key of :data:`WORDS`.
-        monotone: 1 if more of it can only mean that a person is likelier to buy again, -1 if less likely, 0 if theory is silent.
+        monotone: 1 if more of it can only mean that a person is likelier to buy again, -1 if less likely, 0 if
+        theory is silent.
     """
 
     name: str
@@ -107,8 +109,8 @@ def numbers(examples: pd.DataFrame, clickstream: str) -> pd.DataFrame:
 def matrix(raw: pd.DataFrame, clickstream: str) -> pd.DataFrame:
     """What the model sees of :func:`numbers`, shape (n, f), double, nothing missing; the index is kept.
 
-    Where something is not known yet, such as a review, the value is a neutral constant, never one taken from other rows: so
-    an example's features are a function of the example alone.
+    Where something is not known yet, such as a review, the value is a neutral constant, never one taken from other
+    rows: so an example's features are a function of the example alone.
     """
     orders = raw["orders"]
     made = {
@@ -133,7 +135,10 @@ def matrix(raw: pd.DataFrame, clickstream: str) -> pd.DataFrame:
         "reviewed": raw["reviews"] > 0,
         "review_score": raw["average_review_score"].fillna(4),
         "log_product_orders": np.log1p(raw["last_product_orders"]),
-        **{f"log_{what}_ratio": np.log(raw[f"{what}_repeat_ratio"].fillna(1)) for what in ("seller", "category", "state")},
+        **{
+            f"log_{what}_ratio": np.log(raw[f"{what}_repeat_ratio"].fillna(1))
+            for what in ("seller", "category", "state")
+        },
     }
     if clickstream == "observed":
         made |= {

@@ -25,7 +25,12 @@ def _reliability(tested: Evaluation) -> Figure:
     axes = figure.subplots()
     most = 0.0
     for name, measured in tested.reliability.items():
-        axes.plot(100 * measured.forecast, 100 * measured.outcome, marker="o", label=f"{name}, error {100 * measured.error:.2f}")
+        axes.plot(
+            100 * measured.forecast,
+            100 * measured.outcome,
+            marker="o",
+            label=f"{name}, error {100 * measured.error:.2f}",
+        )
         most = max(most, 100 * measured.forecast.max(), 100 * measured.outcome.max())
     axes.plot([0, most], [0, most], color="grey", linestyle=":", label="true")
     axes.set(

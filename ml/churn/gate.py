@@ -9,8 +9,8 @@ from ml.churn.cells import METHOD as CELLS
 from ml.churn.ranking import Comparison, Interval
 
 RIVALS = (SORT, "recency", CELLS)
-"""What a model must beat: the sort; the recency in it, because where frequency tells nothing, or the opposite, the sort is easily
-beaten; and the cells, because they are what is served in a model's place."""
+"""What a model must beat: the sort; the recency in it, because where frequency tells nothing, or the opposite, the
+sort is easily beaten; and the cells, because they are what is served in a model's place."""
 NAMES = {"auc": "AUC", "top_decile_lift": "top-decile lift", "pr_auc": "PR-AUC"}
 
 
@@ -22,8 +22,8 @@ class Verdict(NamedTuple):
 
 
 def judge(comparison: Comparison) -> Verdict:
-    """Admit a model that beats each of :data:`RIVALS` in AUC and in top-decile lift, by paired intervals above zero, and ranks
-    significantly worse than none of them by PR-AUC.
+    """Admit a model that beats each of :data:`RIVALS` in AUC and in top-decile lift, by paired intervals above zero,
+    and ranks significantly worse than none of them by PR-AUC.
 
     Args:
         comparison: with the model as its subject.

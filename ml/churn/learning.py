@@ -48,7 +48,8 @@ class Learnt:
         fitted: scores the short horizon.
         line: from scores to probabilities of the full horizon.
         cells: the rates of frequency and recency.
-        choice: log loss of each candidate on the date of choice, and the standard error of their difference; None if there
+        choice: log loss of each candidate on the date of choice, and the standard error of their difference; None if
+        there
             was no such date.
         rivals: by name, the candidates that were not chosen; not calibrated, and not saved.
     """
@@ -78,13 +79,14 @@ class Learnt:
 
 
 def learn(examples: Examples, windows: Windows, settings: Settings, seed: int, *, rivals: bool) -> Learnt:
-    """Choose a candidate, fit it, and calibrate it; fit the ones that were not chosen too if ``rivals`` are asked for.
+    """Choose a candidate, fit it, and calibrate it; fit the ones that were not chosen too if ``rivals`` are asked
+    for.
 
-    The candidates are compared on the newest date whose labels are known, after being fitted on dates whose labels were
-    known by that one; there too the trees stop growing. The trees are chosen only if their log loss is smaller by more than
-    a standard error, else the simpler candidate (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3).
-    Then they are fitted on all dates. Calibration uses the dates whose full labels are known, and scores of people who
-    were left out of the fit.
+    The candidates are compared on the newest date whose labels are known, after being fitted on dates whose labels
+    were known by that one; there too the trees stop growing. The trees are chosen only if their log loss is smaller
+    by more than a standard error, else the simpler candidate (Breiman et al., Classification and Regression Trees,
+    1984, section 3.4.3). Then they are fitted on all dates. Calibration uses the dates whose full labels are known,
+    and scores of people who were left out of the fit.
     """
     choice, trees = _choose(examples, windows, settings, seed)
     best = choice.best if choice else CANDIDATES[0]

@@ -40,8 +40,8 @@ READS: Mapping[str, tuple[str, ...]] = {
 }
 WRITES = ("churn_scores", "drift")
 PRIMARY = ("auc_if_admitted", True)
-"""AUC of what is served, left out where that is a model that does not pass the gate on the days at hand: so a champion that
-has stopped being better than the sort gives way to the cells, whatever its AUC."""
+"""AUC of what is served, left out where that is a model that does not pass the gate on the days at hand: so a
+champion that has stopped being better than the sort gives way to the cells, whatever its AUC."""
 SCORE = "repurchase_probability"
 EXAMPLE_ROWS = 5
 
@@ -61,8 +61,8 @@ def check(frames: Mapping[str, pd.DataFrame]) -> None:
     dates = time.test_dates(sorted(set(days)), max(days), short, full, settings.test_dates)
     if not dates:
         raise BadInput(
-            f"The shop is too young: between its first reference date and its last, {max(days)}, there must be {2 * full} "
-            f"days, {full} to learn from and {full} to see whether it was right.",
+            f"The shop is too young: between its first reference date and its last, {max(days)}, there must be "
+            f"{2 * full} days, {full} to learn from and {full} to see whether it was right.",
             "Train again when there are more weeks of trade.",
         )
     bought = frame["days_to_next_purchase"].astype(np.float64) < full
@@ -73,8 +73,8 @@ def check(frames: Mapping[str, pd.DataFrame]) -> None:
             rows = days.isin(known)
             if not 0 < bought[rows].sum() < rows.sum():
                 raise BadInput(
-                    f"Of the people of {known[0]}, {bought[rows].sum()} of {rows.sum()} bought again within {full} days: "
-                    "without some who did and some who did not there is nothing to tell apart.",
+                    f"Of the people of {known[0]}, {bought[rows].sum()} of {rows.sum()} bought again within {full} "
+                    "days: without some who did and some who did not there is nothing to tell apart.",
                     "Train again when there are more returning customers.",
                 )
 
@@ -125,7 +125,11 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
             "clickstream": settings.clickstream,
             "ridge": fitting.RIDGE,
             "trees": final.fitted.trees,
-            **{f"trees.{name}": value for name, value in fitting.TREES.items() if name not in ("objective", "nthread")},
+            **{
+                f"trees.{name}": value
+                for name, value in fitting.TREES.items()
+                if name not in ("objective", "nthread")
+            },
         },
         metrics=_metrics(tested, len(suspects)),
         baselines={
@@ -217,9 +221,7 @@ def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
         chance = final.cells.probabilities(raw["orders"].to_numpy(), raw["days_since_last_order"].to_numpy())
     else:
         chance = final.probabilities(features.matrix(raw, saved["clickstream"]))
-    return pd.DataFrame(
-        {"churn_probability": 1 - chance, SCORE: chance, "method": saved["method"]}, index=rows.index
-    )
+    return pd.DataFrame({"churn_probability": 1 - chance, SCORE: chance, "method": saved["method"]}, index=rows.index)
 
 
 def final_fit_date(examples: Examples, settings: Settings) -> date:
@@ -243,7 +245,8 @@ def _seen(examples: Examples, rows: np.ndarray, learnt: Learnt, method: str) -> 
 
 
 def _deciles(churn: Floats, days: Floats) -> np.ndarray:
-    """1 to 10, as equal in size as can be; of equals, who has been away longer comes first, then the order of the rows."""
+    """1 to 10, as equal in size as can be; of equals, who has been away longer comes first, then the order of
+    the rows."""
     order = np.lexsort((-days, -churn))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -267,4 +270,9 @@ def _metrics(tested: Evaluation, suspects: int) -> dict[str, float]:
     for outcome, gain in tested.backtest.gains[SORT].items():
         found |= {f"call_list_gain_{outcome}": gain.value, f"call_list_gain_{outcome}_low": gain.low}
         found[f"call_list_gain_{outcome}_high"] = gain.high
-    return {**found, "base_rate": tested.base_rate, "one_time_share": tested.one_time, "leak_suspects": float(suspects)}
+    return {
+        **found,
+        "base_rate": tested.base_rate,
+        "one_time_share": tested.one_time,
+        "leak_suspects": float(suspects),
+    }

@@ -71,24 +71,6 @@ class _Order:
         return np.array([auc, in_top / (TOP * positives), float((hit * precision).sum() / positives)])
 
 
-def measure(self, weights: Floats) -> Floats:
-        """The three metrics with each case counted so many times."""
-        all_ = np.bincount(self._group, weights, self._groups)
-        hits = np.bincount(self._group[self._positive], weights[self._positive], self._groups)
-        total, positives = all_.sum(), hits.sum()
-        negatives = total - positives
-        if positives == 0 or negatives == 0:
-            return np.full(3, np.nan)
-        misses = all_ - hits
-        hits_before = np.cumsum(hits) - hits
-        auc = float((misses * (hits_before + hits / 2)).sum() / (positives * negatives))
-        reached = np.cumsum(all_)
-        taken = np.clip(TOP * total - (reached - all_), 0, all_)
-        in_top = float((hits * np.divide(taken, all_, out=np.zeros_like(all_), where=all_ > 0)).sum())
-        precision = np.divide(np.cumsum(hits), reached, out=np.zeros_like(all_), where=reached > 0)
-        return np.array([auc, in_top / (TOP * positives), float((hits * precision).sum() / positives)])
-
-
 def measure(scores: Floats, labels: Floats) -> dict[str, float]:
     """The metrics of one score, both of shape (n,); NaN where all labels are equal."""
     return dict(zip(METRICS, _Order(scores, labels).measure(np.ones(len(labels))).tolist(), strict=True))

@@ -22,6 +22,10 @@ def _review(score: float) -> str:
     return "no review yet" if np.isnan(score) else f"reviews of {score:.1f} on average"
 
 
+def _freight(ratio: float) -> str:
+    return "no freight known" if np.isnan(ratio) else f"freight of {100 * ratio:.0f} % of the price"
+
+
 def _share(part: float, whole: float, words: str) -> str:
     return f"{part:.0f} of {_count(whole, 'order', 'orders')} {words}"
 
@@ -29,16 +33,17 @@ def _share(part: float, whole: float, words: str) -> str:
 Row = dict[str, float]
 WORDS: dict[str, Callable[[Row], str]] = {
     "recency": lambda r: f"last order {_count(r['days_since_last_order'], 'day', 'days')} ago",
-    "frequency": lambda r: (
-        f"{_count(r['orders'], 'order', 'orders')} on {_count(r['order_days'], 'day', 'days')}"
-    ),
+    "frequency": lambda r: f"{_count(r['orders'], 'order', 'orders')} on {_count(r['order_days'], 'day', 'days')}",
     "span": lambda r: (
-        f"{_count(r['days_since_first_order'] - r['days_since_last_order'], 'day', 'days')} between first and last order"
+        _count(r["days_since_first_order"] - r["days_since_last_order"], "day", "days")
+        + " between first and last order"
     ),
     "value": lambda r: f"R$ {r['average_order_value']:.0f} an order",
     "items": lambda r: f"{_count(r['distinct_products'], 'product', 'different products')} bought",
     "freight": lambda r: (
-        "no freight known" if np.isnan(r["freight_ratio"]) else f"freight of {100 * r['freight_ratio']:.0f} % of the price"
+        "no freight known"
+        if np.isnan(r["freight_ratio"])
+        else f"freight of {100 * r['freight_ratio']:.0f} % of the price"
     ),
     "categories": lambda r: f"orders from {_count(r['main_categories'], 'category', 'categories')}",
     "instalments": lambda r: f"{r['average_installments']:.1f} instalments an order",
@@ -65,7 +70,10 @@ def by_subject(contributions: Floats, clickstream: str) -> pd.DataFrame:
     subjects = [feature.subject for feature in features(clickstream)]
     names = list(dict.fromkeys(subjects))
     return pd.DataFrame(
-        {name: contributions[:, [place for place, of in enumerate(subjects) if of == name]].sum(axis=1) for name in names}
+        {
+            name: contributions[:, [place for place, of in enumerate(subjects) if of == name]].sum(axis=1)
+            for name in names
+        }
     )
 
 

@@ -54,7 +54,13 @@ FAULTS = {
     ],
     "product_performance": [{"revenue_class": "'none'", "orders": "units + 1"}],
     "customer_risk": [
-        {"repurchase_probability": "2", "method": "'none'", "segment": "'none'", "expected_basket": "-1", "orders": "orders + 1"}
+        {
+            "repurchase_probability": "2",
+            "method": "'none'",
+            "segment": "'none'",
+            "expected_basket": "-1",
+            "orders": "orders + 1",
+        }
     ],
     "whale_call_list": [{"full_name": "'Ana'", "has_consent": "false", "ranked_by": "'none'", "spend": "spend + 1"}],
     "weekly_revenue": [{"week_start": "week_start + interval '1' day"}],
@@ -62,8 +68,8 @@ FAULTS = {
 
 
 def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path) -> None:
-    """No data test of ours passes on tables in which everything that they speak of is wrong: those of the marts beside sound
-    Gold and Silver first, then Gold's, then Silver's."""
+    """No data test of ours passes on tables in which everything that they speak of is wrong: those of the marts
+    beside sound Gold and Silver first, then Gold's, then Silver's."""
     shutil.copytree(shop_warehouse, warehouse)
     assert dbt(warehouse, "run", "--selector", "marts").returncode == 0
     target = warehouse.parent / "dbt_target"

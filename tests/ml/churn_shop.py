@@ -22,7 +22,8 @@ def shop(signal: float, people: int = 3000, seed: int = 0, rate: float = RATE) -
     """The frames that the churn model reads.
 
     Args:
-        signal: how strongly the logarithm of a person's rate follows what ``seller_repeat_ratio`` shows; 0: not at all.
+        signal: how strongly the logarithm of a person's rate follows what ``seller_repeat_ratio`` shows; 0: not at
+        all.
         people: how many.
         seed: another one gives another shop.
         rate: of the average person.

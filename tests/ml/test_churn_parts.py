@@ -22,7 +22,12 @@ from tests.ml.churn_shop import DATES, shop
 DAY = date(2018, 1, 1)
 
 
-@given(st.sets(st.integers(0, 700), min_size=1, max_size=25), st.integers(0, 800), st.integers(1, 90), st.integers(90, 200))
+@given(
+    st.sets(st.integers(0, 700), min_size=1, max_size=25),
+    st.integers(0, 800),
+    st.integers(1, 90),
+    st.integers(90, 200),
+)
 def test_nothing_is_learnt_from_a_label_that_was_not_over(
     offsets: set[int], at: int, label_days: int, horizon_days: int
 ) -> None:

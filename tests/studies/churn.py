@@ -1,10 +1,10 @@
 """Does the gate of the churn model decide right? A power curve on made-up shops, whose people's propensity is known.
 
-Run it with ``python -m tests.studies.churn``; it takes half an hour. Five strengths of propensity, ten shops each. The model
-sees ``gold.churn_examples`` as dbt compiles it, without visits. Two oracles know how the shop's people decide to come back.
-One knows each person's propensity; a third of its logarithm's variance is in no column of any file. The other knows
-each person's favourite category, price level and state, which are what the rest follows from, and the propensities that
-the shop's categories and states were given.
+Run it with ``python -m tests.studies.churn``; it takes half an hour. Five strengths of propensity, ten shops each.
+The model sees ``gold.churn_examples`` as dbt compiles it, without visits. Two oracles know how the shop's people
+decide to come back. One knows each person's propensity; a third of its logarithm's variance is in no column of any
+file. The other knows each person's favourite category, price level and state, which are what the rest follows from,
+and the propensities that the shop's categories and states were given.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def silver(files: dict[str, pa.Table], world: World) -> dict[str, pa.Table]:
                 "order_id": known["order_id"],
                 "customer_id": known["customer_id"],
                 "customer_unique_id": known["customer_unique_id"],
-                "is_revenue_order": pc.invert(
-                    pc.is_in(known["order_status"], pa.array(["canceled", "unavailable"]))
-                ),
+                "is_revenue_order": pc.invert(pc.is_in(known["order_status"], pa.array(["canceled", "unavailable"]))),
                 "purchased_at": moment(known["order_purchase_timestamp"]),
                 "delivered_to_customer_at": moment(known["order_delivered_customer_date"]),
                 "estimated_delivery_at": moment(known["order_estimated_delivery_date"]),
@@ -149,9 +147,11 @@ def compiled(folder: Path) -> str:
 
 
 def oracle(orders: Floats, days: Floats, propensity: Floats, weights: Floats, horizon_days: int) -> Floats:
-    """The probability of an order within the horizon, of who has placed so many and been away so many days, shape (n,).
+    """The probability of an order within the horizon, of who has placed so many and been away so many days, shape
+    (n,).
 
-    Further orders are Poisson distributed; each comes within hours or after an exponential wait (data_generation/people.py).
+    Further orders are Poisson distributed; each comes within hours or after an exponential wait
+    (data_generation/people.py).
 
     Args:
         propensity: what a person's may be, shape (n, k).
@@ -220,20 +220,30 @@ def run(engine: Any, sql: str, strength: float, seed: int) -> Outcome:
 def table(outcomes: list[Outcome]) -> str:
     """Means by strength, in Markdown."""
     lines = [
-        "| strength | shops | admitted | buy again | sort AUC | model AUC | oracle AUC | gain recovered | all-knowing AUC | lift: sort | model |",
+        "| strength | shops | admitted | buy again | sort AUC | model AUC | oracle AUC | gain recovered "
+        "| all-knowing AUC | lift: sort | model |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for strength in sorted({one.strength for one in outcomes}):
         found = pd.DataFrame([one for one in outcomes if one.strength == strength], columns=Outcome._fields)
         mean = found.mean()
         recovered = (mean["model"] - mean["sort"]) / (mean["oracle"] - mean["sort"])
-        lines.append(
-            f"| {strength} | {len(found)} | {found['admitted'].sum()} | {100 * mean['base_rate']:.1f} % | {mean['sort']:.3f} | {mean['model']:.3f} "
-            f"| {mean['oracle']:.3f} | {100 * recovered:.0f} % | {mean['all_knowing']:.3f} | {mean['sort_lift']:.2f} | {mean['model_lift']:.2f} |"
-        )
+        cells = [
+            f"{strength}",
+            f"{len(found)}",
+            f"{found['admitted'].sum()}",
+            f"{100 * mean['base_rate']:.1f} %",
+            *(f"{mean[name]:.3f}" for name in ("sort", "model", "oracle")),
+            f"{100 * recovered:.0f} %",
+            f"{mean['all_knowing']:.3f}",
+            *(f"{mean[name]:.2f}" for name in ("sort_lift", "model_lift")),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     clear = [one for one in outcomes if one.oracle - one.sort >= 0.08]
     lines.append("")
-    lines.append(f"Where the oracle beats the sort by 0.08: {sum(one.admitted for one in clear)} of {len(clear)} admitted.")
+    lines.append(
+        f"Where the oracle beats the sort by 0.08: {sum(one.admitted for one in clear)} of {len(clear)} admitted."
+    )
     return "\n".join(lines)
 
 
@@ -250,7 +260,8 @@ def main() -> None:
         for name, columns in {
             "clickstream_events": "event_id string, visitor_id string, session_id string, customer_unique_id string, "
             "event_type string, event_at timestamp, received_at timestamp, provenance string",
-            "sessions": "session_id string, visitor_id string, started_at timestamp, ended_at timestamp, is_bot boolean",
+            "sessions": "session_id string, visitor_id string, started_at timestamp, ended_at timestamp, "
+            "is_bot boolean",
         }.items():
             engine.createDataFrame([], columns).createOrReplaceTempView(f"shop_{name}")
         for seed in given.seeds:

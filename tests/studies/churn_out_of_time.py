@@ -1,8 +1,9 @@
 """How well the churn model ranks as of four days of the real Olist, each with all that was known by then.
 
-``python -m tests.studies.churn_out_of_time WAREHOUSE`` takes some minutes; the warehouse is one in which the real Olist was built, and
-is copied first. Reference dates go back from the reporting date, so for each day the reporting date is moved to where
-the day's label ends. Everything the model may choose it chooses from labels that had ended by that day.
+``python -m tests.studies.churn_out_of_time WAREHOUSE`` takes some minutes; the warehouse is one in which the real
+Olist was built, and is copied first. Reference dates go back from the reporting date, so for each day the reporting
+date is moved to where the day's label ends. Everything the model may choose it chooses from labels that had ended by
+that day.
 """
 
 from __future__ import annotations
