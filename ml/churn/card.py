@@ -63,11 +63,11 @@ def pivot(tested: Evaluation) -> str:
     gain = tested.comparison.gains[SORT]["auc"]
     return (
         f"No model is served. {100 * tested.one_time:.1f} % of the people have ordered once, and "
-        f"{100 * tested.base_rate:.2f} % buy within the horizon: there is little to tell them apart by. Against a sort by "
-        f"frequency, then recency, the model's AUC differs by {gain.value:+.4f}, with a 95 % interval from "
-        f"{gain.low:+.4f} to {gain.high:+.4f}; the gate asks for a difference above zero, and more, and says below what "
-        "was not met. So each person's probability is the smoothed repurchase rate of the people with as many orders whose "
-        f"last one is as long ago, and the method is `{CELLS}`."
+        f"{100 * tested.base_rate:.2f} % buy within the horizon: there is little to tell them apart by. Against a "
+        f"sort by frequency, then recency, the model's AUC differs by {gain.value:+.4f}, 95 % interval "
+        f"{gain.low:+.4f} to {gain.high:+.4f}; the gate asks for a difference above zero, and more, and says below "
+        "what was not met. So each person's probability is the smoothed repurchase rate of the people with as many "
+        f"orders whose last one is as long ago, and the method is `{CELLS}`."
     )
 
 
@@ -82,9 +82,9 @@ def _admitted(final: Learnt, settings: Settings) -> str:
 def _call_list(tested: Evaluation) -> list[str]:
     test = tested.backtest
     return [
-        f"Top-decile spenders past their usual gap, {test.listed} on the lists of the dates together; the best tenth of "
-        f"each list is {test.called:.0f} people. Nobody called them: this is whom the list would have reached, not what a "
-        "call would have changed.",
+        f"Top-decile spenders past their usual gap, {test.listed} on the lists of the dates together; the best tenth "
+        f"of each list is {test.called:.0f} people. Nobody called them: this is whom the list would have reached, "
+        "not what a call would have changed.",
         "",
         "| ranked by | buyers | revenue, BRL | expected revenue has more buyers | and more revenue |",
         "|---|---|---|---|---|",

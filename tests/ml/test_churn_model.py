@@ -220,7 +220,9 @@ def test_contributions_add_up_to_the_score(telling: dict[str, pd.DataFrame]) -> 
 
 def test_figures_show_both_paths(admitted: Candidate) -> None:
     assert set(admitted.figures) == {"reliability", "importance", "rankings"}
-    labels = [text.get_text() for text in admitted.figures["reliability"].axes[0].get_legend().get_texts()]
+    legend = admitted.figures["reliability"].axes[0].get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert [label.split(",")[0] for label in labels] == ["model", "rfm_risk", "true"]
 
 

@@ -18,7 +18,7 @@ CASES = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_si
 
 @given(CASES)
 def test_measures_are_those_of_scikit_learn_with_ties(cases: list[tuple[int, bool]]) -> None:
-    scores, labels = (np.array(side, dtype=float) for side in zip(*cases, strict=True))
+    scores, labels = (np.array(side, dtype=np.float64) for side in zip(*cases, strict=True))
     found = measure(scores, labels)
     assert found["auc"] == pytest.approx(roc_auc_score(labels, scores))
     assert found["pr_auc"] == pytest.approx(average_precision_score(labels, scores))
@@ -26,7 +26,7 @@ def test_measures_are_those_of_scikit_learn_with_ties(cases: list[tuple[int, boo
 
 @given(CASES, st.randoms())
 def test_the_order_of_the_rows_changes_nothing(cases: list[tuple[int, bool]], random: object) -> None:
-    scores, labels = (np.array(side, dtype=float) for side in zip(*cases, strict=True))
+    scores, labels = (np.array(side, dtype=np.float64) for side in zip(*cases, strict=True))
     order = np.arange(len(cases))
     random.shuffle(order)  # type: ignore[attr-defined]
     assert measure(scores[order], labels[order]) == pytest.approx(measure(scores, labels))
@@ -35,8 +35,8 @@ def test_the_order_of_the_rows_changes_nothing(cases: list[tuple[int, bool]], ra
 @given(CASES)
 @settings(max_examples=30)
 def test_a_weight_is_a_number_of_copies(cases: list[tuple[int, bool]]) -> None:
-    scores, labels = (np.array(side, dtype=float) for side in zip(*cases, strict=True))
-    weights = np.arange(len(cases)) % 3 + 1.0
+    scores, labels = (np.array(side, dtype=np.float64) for side in zip(*cases, strict=True))
+    weights = (np.arange(len(cases)) % 3 + 1).astype(np.float64)
     copies = np.repeat(np.arange(len(cases)), weights.astype(int))
     weighted = ranking._Order(scores, labels).measure(weights)
     assert weighted == pytest.approx(list(measure(scores[copies], labels[copies]).values()))
