@@ -59,7 +59,7 @@ class Suite:
     """The checks of one table.
 
     Attributes:
-        layer: ``bronze``, ``silver``, ``gold`` or ``ml``: after which step it runs.
+        layer: ``bronze``, ``silver``, ``gold``, ``ml`` or ``marts``: after which step it runs.
         table: the table that it is about, without its schema.
         owner: who is told.
         measure: SQL over the tables of the warehouse, in the dialect of the models, that gives the measurement:

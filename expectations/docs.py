@@ -19,7 +19,7 @@ from great_expectations.core.expectation_validation_result import expectationSui
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from lakehouse.settings import SCHEMAS
+from expectations.suites import LAYERS
 
 REMOTE = re.compile(
     r"<(script|footer)\b[^>]*>.*?</\1>|<(link|img)\b[^>]*>|[\w-]+:\s*url\([^)]*\);?", re.DOTALL | re.IGNORECASE
@@ -83,7 +83,7 @@ def _suite_page(result: ExpectationSuiteValidationResult) -> str:
 def _index_page(rows: list[dict[str, Any]], trend: Sequence[dict[str, Any]], folder: Path) -> str:
     parts = ["<h1>Data quality</h1>", "<p>The newest run of each layer. A failed check stopped its step.</p>"]
     parts.append(f"<h2>Trend</h2>{_trend(trend)}")
-    for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
+    for layer in sorted({row["layer"] for row in rows}, key=LAYERS.index):
         of_layer = [row for row in rows if row["layer"] == layer]
         parts.append(f"<h2 id='{layer}'>{layer.title()}: {_counted(of_layer)}</h2>")
         checks = [row for row in of_layer if row["kind"] == "expectation"]
@@ -107,7 +107,7 @@ def _trend(rows: Sequence[dict[str, Any]]) -> str:
     runs = sorted({row["run_id"] for row in rows})
     cells = {(row["layer"], row["dimension"], row["run_id"]): row for row in rows}
     lines = []
-    for layer in sorted({row["layer"] for row in rows}, key=SCHEMAS.index):
+    for layer in sorted({row["layer"] for row in rows}, key=LAYERS.index):
         for dimension in sorted({row["dimension"] for row in rows if row["layer"] == layer}):
             of_runs = "".join(_trend_cell(cells.get((layer, dimension, run))) for run in runs)
             lines.append(f"<tr><th>{layer} {dimension}</th>{of_runs}</tr>")

@@ -78,17 +78,18 @@ _DIMENSION_OF_DBT = {
 
 
 def of_dbt(step: str, nodes: Iterable[NodeResult]) -> list[CheckResult]:
-    """The data tests among the nodes of a layer's step, as results; a test of a source is about Bronze."""
+    """The data tests among the nodes of a layer's step, as results; a test of a source is about its schema."""
     results = []
     for node in nodes:
         if node.test is None:
             continue
-        kind_of_node, *_, table = node.test.on.split(".")
+        kind_of_node, _, schema, *_ = node.test.on.split(".")
+        table = node.test.on.rpartition(".")[2]
         # The project's not-null tests come one a column or one a table. Whatever is no other kind compares tables.
         kind = "not_null" if node.test.kind.startswith("not_null") else node.test.kind
         results.append(
             CheckResult(
-                layer="bronze" if kind_of_node == "source" else step,
+                layer=schema if kind_of_node == "source" else step,
                 table_name=table,
                 suite=node.test.kind,
                 check_name=node.name,

@@ -191,7 +191,7 @@ def ingest(
 
 @app.command()
 def build(
-    layer: Annotated[str | None, typer.Option(help="One layer: silver or gold. All by default.")] = None,
+    layer: Annotated[str | None, typer.Option(help="One layer: silver, gold or marts. All by default.")] = None,
     target: TargetOption = "local",
 ) -> None:
     """Build, test and check Silver and Gold. A layer that fails is put back to what it was.
@@ -237,7 +237,9 @@ def run(
 
 @app.command()
 def validate(
-    layer: Annotated[str | None, typer.Option(help="One layer: bronze, silver, gold or ml. All by default.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="One layer: bronze, silver, gold, ml or marts. All by default.")
+    ] = None,
     target: TargetOption = "local",
 ) -> None:
     """Check the tables as they are, and write the pages. Nothing is built, and nothing becomes history.
@@ -373,8 +375,9 @@ def _print_summary(reports: list[StepReport]) -> None:
             if kind not in ("model", "snapshot", "seed"):
                 tests += 1
             elif not name.startswith(("stg_", "quarantined_", "int_")):
-                rows = tables.row_count(warehouse, TableName(report.name, name))
-                table.add_row(f"{report.name}.{name}", f"{rows:,}", f"{node.seconds:.1f}")
+                where = TableName(pipeline.SCHEMAS.get(report.name, report.name), name)
+                rows = tables.row_count(warehouse, where)
+                table.add_row(str(where), f"{rows:,}", f"{node.seconds:.1f}")
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")

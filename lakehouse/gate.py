@@ -14,7 +14,7 @@ from lakehouse.errors import LakehouseError, disk_errors_explained
 if TYPE_CHECKING:
     from expectations.results import CheckResult
 
-LAYERS = ("bronze", "silver", "gold", "ml")
+LAYERS = ("bronze", "silver", "gold", "ml", "marts")
 MAX_SHOWN = 5
 
 Progress = Callable[[str, int, int], None]

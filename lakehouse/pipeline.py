@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from expectations.results import CheckResult
     from ml.steps import Scoring, Training
 
-LAYERS = ("silver", "gold")
+LAYERS = ("silver", "gold", "marts")
+"""What dbt builds, in the order in which data flows. Marts are those tables of Gold that hold scores."""
+SCHEMAS = {"marts": "gold"}
+"""Where the tables of a layer are, if the schema has another name."""
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being worked on, how much is done, and how much there is."""
@@ -111,8 +114,9 @@ def run(
         run_id = _run_id()
         yield _ingest_step(checked, target, warehouse, run_id, progress)
         for layer in LAYERS:
+            if layer == "marts":
+                yield _score_step(None, target, warehouse, run_id, progress, training=training)
             yield _build_step(layer, target, warehouse, run_id, progress)
-        yield _score_step(None, target, warehouse, run_id, progress, training=training)
 
 
 def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepReport:
@@ -216,7 +220,7 @@ def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> It
     """Whatever goes wrong inside the block, the layer is put back, and which versions failed is kept."""
     failed: tables.Versions = {}
     try:
-        with tables.writing(warehouse, [layer]) as failed:
+        with tables.writing(warehouse, [SCHEMAS.get(layer, layer)]) as failed:
             yield
     except BaseException:
         # An open session would go on with the tables as they were while the step ran.
@@ -229,7 +233,7 @@ def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> It
 def _require(warehouse: Path, layer: str, what: str, command: str) -> None:
     if warehouse.exists():
         catalog.prepare(warehouse)
-    if not catalog.tables(warehouse, [layer]):
+    if not catalog.tables(warehouse, [SCHEMAS.get(layer, layer)]):
         raise LakehouseError(what.format(warehouse), f"Run `{command}` first.")
 
 

@@ -73,12 +73,15 @@ CONTRACTS = {
         ("customer_unique_id", "product_id"),
         (_text("customer_unique_id"), _text("product_id"), _whole("rank"), _number("score")),
     ),
-    # method: the model, or rfm_risk if no model passed the gate. Decile 1 has the highest churn probability.
+    # method: the model, or rfm_risk if no model passed the gate. Decile 1 has the highest churn probability. What is
+    # previous is by the same model, as of the reference date before; null for who had not ordered by then.
     "churn_scores": Contract(
         ("customer_unique_id",),
         (
             _text("customer_unique_id"),
             _number("churn_probability"),
+            _number("repurchase_probability"),
+            _number("previous_repurchase_probability", nullable=True),
             _whole("decile"),
             _text("method"),
             *(_text(f"reason_{place}", nullable=True) for place in (1, 2, 3)),

@@ -32,3 +32,23 @@ left join (select * from {{ ref('sessions') }} where is_bot) as bots
         and events.event_at between bots.started_at and bots.ended_at
 where bots.session_id is null
 {%- endmacro %}
+
+{# How many times as often as all orders those of a group are followed by another, drawn toward 1 with the weight of some
+   orders of the average kind; null where no order at all was. #}
+{% macro repeat_ratio(repeated, judged, all_repeated, all_judged, prior_orders) -%}
+  {%- set expected = quotient(repeated ~ ' * ' ~ all_judged, all_repeated, 'decimal(18, 2)') -%}
+  {{ quotient(expected ~ ' + ' ~ prior_orders, judged ~ ' + ' ~ prior_orders, 'decimal(9, 4)') }}
+{%- endmacro %}
+
+{# What an order of a person is expected to be worth: the average of their own, drawn toward that of all on the scale of
+   ratios with the weight of some orders. Values have a heavy tail, and the next order follows only a part of it. #}
+{% macro expected_basket(spend, orders, common_value, prior_orders) -%}
+  cast(
+    round(
+      cast({{ common_value }} as double) * power(
+        greatest(cast({{ spend }} as double) / {{ orders }}, 0.01) / cast({{ common_value }} as double),
+        cast({{ orders }} as double) / ({{ orders }} + {{ prior_orders }})
+      ), 2
+    ) as decimal(18, 2)
+  )
+{%- endmacro %}

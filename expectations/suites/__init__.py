@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from expectations.checks import Suite
-from expectations.suites import bronze, gold, ml, silver
+from expectations.suites import bronze, gold, marts, ml, silver
 
 _BY_LAYER: dict[str, Sequence[Suite]] = {
     "bronze": bronze.SUITES,
     "silver": silver.SUITES,
     "gold": gold.SUITES,
     "ml": ml.SUITES,
+    "marts": marts.SUITES,
 }
 LAYERS = tuple(_BY_LAYER)
 """The layers that have suites, in the order in which data flows through them."""

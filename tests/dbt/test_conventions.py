@@ -43,6 +43,11 @@ def contracted(manifest: Any) -> list[Any]:
     return [model for model in models(manifest, "gold") if not model.name.startswith("int_")]
 
 
+def layer(node: Any) -> str:
+    """The schema, but for the tables of Gold that are built after models have scored."""
+    return "marts" if Path(node.original_file_path).parent.name == "marts" else str(node.schema)
+
+
 def snapshots(manifest: Any) -> list[Any]:
     return [node for node in manifest.nodes.values() if node.resource_type == "snapshot"]
 
@@ -161,23 +166,24 @@ def test_money_is_decimal_and_gold_is_of_plain_types(manifest: Any) -> None:
 
 
 def test_layers_read_only_from_below(manifest: Any) -> None:
-    allowed = {"silver": {"bronze", "silver"}, "gold": {"silver", "gold"}, "marts": {"gold", "ml"}}
+    allowed = {"silver": {"bronze", "silver"}, "gold": {"silver", "gold"}, "marts": {"silver", "gold", "ml", "marts"}}
     for model in models(manifest):
-        layer = "marts" if "marts" in model.fqn else model.schema
         for parent in model.depends_on.nodes:
-            schema = (manifest.nodes.get(parent) or manifest.sources[parent]).schema
-            assert schema in allowed[layer], f"{model.name} reads {parent}"
+            assert layer(manifest.nodes.get(parent) or manifest.sources[parent]) in allowed[layer(model)], (
+                f"{model.name} reads {parent}"
+            )
 
 
-def test_personal_data_is_tagged_and_stays_out_of_gold(manifest: Any) -> None:
+def test_personal_data_is_tagged_and_stays_out_of_gold_but_for_the_call_list(manifest: Any) -> None:
     personal = {"full_name", "email", "phone"}
     tagged = 0
     for node in (*models(manifest), *manifest.sources.values()):
         for column in node.columns.values():
             assert bool(column.config.meta.get("pii")) == (column.name in personal), f"{node.name}.{column.name}"
-            assert column.name not in personal or node.schema != "gold", f"{node.name}.{column.name}"
+            may_hold = node.schema != "gold" or node.name == "whale_call_list"
+            assert column.name not in personal or may_hold, f"{node.name}.{column.name}"
             tagged += column.name in personal
-    assert tagged == 4 * len(personal)
+    assert tagged == 5 * len(personal)
 
 
 def test_bronze_is_read_by_staging_and_quarantine_alone(manifest: Any) -> None:
@@ -218,10 +224,10 @@ def test_what_is_delivered_daily_has_a_freshness(manifest: Any) -> None:
 def test_each_test_runs_in_exactly_one_step() -> None:
     steps: dict[str, set[str]] = {}
     everything = listed()
-    for layer in ("silver", "gold"):
-        steps[layer] = listed("--selector", layer)
-    assert steps["silver"] | steps["gold"] == everything
-    assert steps["silver"] & steps["gold"] == set()
+    for step in ("silver", "gold", "marts"):
+        steps[step] = listed("--selector", step)
+    assert set.union(*steps.values()) == everything
+    assert sum(map(len, steps.values())) == len(everything)
 
 
 def listed(*selection: str) -> set[str]:

@@ -41,6 +41,8 @@ def test_another_future_leaves_the_features_as_they_are(shop_warehouse: Path, wa
     assert any(row["views"] for row in features)
     assert any(row["reviews"] for row in features)
     assert any(row["delivered_orders"] < row["orders"] for row in features)
+    for ratio in ("seller_repeat_ratio", "category_repeat_ratio", "state_repeat_ratio"):
+        assert len({row[ratio] for row in features}) > 2, ratio
 
     def table(name: str) -> DeltaTable:
         return DeltaTable(TableName("silver", name).path(warehouse))

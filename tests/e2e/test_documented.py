@@ -26,7 +26,7 @@ def described(warehouse: Path) -> dict[TableName, set[str]]:
     return {
         TableName(node["schema"], node.get("identifier") or node["alias"]): set(node["columns"])
         for node in nodes
-        if node["resource_type"] in ("model", "snapshot", "source")
+        if node["resource_type"] in ("model", "seed", "snapshot", "source")
     }
 
 

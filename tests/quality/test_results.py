@@ -46,9 +46,11 @@ def test_a_dbt_test_is_a_check_of_its_table() -> None:
     ]
 
 
-def test_a_test_of_a_source_is_about_bronze() -> None:
+def test_a_test_of_a_source_is_about_its_schema() -> None:
     found = of_dbt("silver", [node(on="source.lakehouse.bronze.orders")])[0]
     assert (found.layer, found.table_name) == ("bronze", "orders")
+    found = of_dbt("marts", [node(on="source.lakehouse.ml.drift")])[0]
+    assert (found.layer, found.table_name) == ("ml", "drift")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from expectations import history, judging, measuring
 from expectations.checks import Check, Dimension, Severity, Suite
-from expectations.suites import bronze, gold, ml, silver
+from expectations.suites import bronze, gold, marts, ml, silver
 from lakehouse.ingest import ingest
 from lakehouse.landing import BEHAVIOUR, OLIST
 from lakehouse.session import close_session, open_session
@@ -32,6 +32,7 @@ LAYERS: Mapping[str, tuple[Suite, ...]] = {
     "silver": silver.SUITES,
     "gold": gold.SUITES,
     "ml": ml.SUITES,
+    "marts": marts.SUITES,
 }
 SUITES = [suite for suites in LAYERS.values() for suite in suites]
 CHECKS = [(suite, check) for suite in SUITES for check in suite.checks]
@@ -74,12 +75,13 @@ def test_every_table_is_measured(layer: str) -> None:
         assert {table for table in CONTRACTS if f"ml.{table}" not in measures} == {"model_metrics"}
         return
     folder = ROOT / "dbt_project" / "models" / layer
+    schema = "gold" if layer == "marts" else layer
     tables = {path.stem for path in folder.rglob("*.sql")}
     tables |= (
         {path.stem for path in (ROOT / "dbt_project" / "snapshots").glob("*.yml")} if layer == "silver" else set()
     )
     inner = {table for table in tables if table.startswith("stg_")}
-    assert {table for table in tables - inner if not re.search(rf"\b{layer}\.{table}\b", measures)} == set()
+    assert {table for table in tables - inner if not re.search(rf"\b{schema}\.{table}\b", measures)} == set()
 
 
 def test_why_is_a_sentence_and_somebody_is_told() -> None:
@@ -155,19 +157,19 @@ def session(shop_warehouse: Path) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def scored(session: SparkSession) -> Mapping[str, str]:
-    """Views in place of the tables of ``ml``, as models might have filled them for the small shop; by table."""
+    """Views in place of what models write and of what is made of that, as it might be for the small shop; by table."""
     views = {}
-    for table, sql in SCORES.items():
+    for table, sql in (SCORES | MARTS).items():
         session.sql(sql).createOrReplaceTempView(f"scored_{table}")
-        views[f"ml__{table}"] = f"scored_{table}"
+        views[f"{'gold' if table in MARTS else 'ml'}__{table}"] = f"scored_{table}"
     return views
 
 
 @pytest.fixture(scope="module")
 def sound(session: SparkSession, scored: Mapping[str, str]) -> Frames:
     """The measurements of the small shop."""
-    built = tuple(suite for suite in SUITES if suite.layer != "ml")
-    return measure(session, built) | measure(session, ml.SUITES, **scored)
+    built = tuple(suite for suite in SUITES if suite.layer not in ("ml", "marts"))
+    return measure(session, built) | measure(session, (*ml.SUITES, *marts.SUITES), **scored)
 
 
 SCORES = {
@@ -260,6 +262,17 @@ SCORES = {
 }
 
 
+MARTS = {
+    "customer_risk": """
+        select customer_unique_id, spend / 100 as expected_revenue, customer_unique_id < '4' as is_whale_at_risk
+        from gold.churn_examples
+        where label_days = 0
+    """,
+    "whale_call_list": "select customer_unique_id from gold.churn_examples where label_days = 0",
+    "inventory_plan": "select product_id, 20 as order_up_to_level, 15.0d as expected_units from gold.dim_product",
+}
+
+
 # --- On shops as they should be.
 
 
@@ -283,7 +296,7 @@ def test_a_sample_can_be_asked_for(check: Check, session: SparkSession) -> None:
 
 @pytest.mark.slow
 def test_a_measurement_is_the_same_each_time(session: SparkSession, sound: Frames) -> None:
-    again = measure(session, tuple(suite for suite in SUITES if suite.layer != "ml"))
+    again = measure(session, tuple(suite for suite in SUITES if suite.layer not in ("ml", "marts")))
     for name in again:
         frame = sound[name]
         ordered = [one.sort_values("key", ignore_index=True) if "key" in one else one for one in (frame, again[name])]
@@ -601,6 +614,10 @@ SCORE_FAULTS = (
     Fault("bands_stopped_holding", "ml__forecast_backtest", put(lower_80="actual + 1")),
     Fault("demand_left_the_range_of_weeks", "ml__demand_forecast", put(forecast="10 * forecast")),
     Fault("people_were_no_longer_those_learned_from", "ml__drift", put(psi="0.5d")),
+    Fault("mart_lost_rows", "gold__whale_call_list", only("customer_unique_id > 'd'")),
+    Fault("expected_revenue_jumped", "gold__customer_risk", put(expected_revenue="3 * expected_revenue")),
+    Fault("whales_were_all_at_risk_at_once", "gold__customer_risk", put(is_whale_at_risk="true")),
+    Fault("levels_left_their_forecast", "gold__inventory_plan", put(expected_units="order_up_to_level * 2.0d")),
 )
 
 
@@ -624,10 +641,10 @@ def test_a_fault_is_seen_by_its_check_and_by_no_other(
 ) -> None:
     layer, _, table = fault.table.partition("__")
     opened, before = request.getfixturevalue("first") if layer == "bronze" else (session, sound)
-    views = scored if layer == "ml" else {}
+    views = scored if fault in SCORE_FAULTS else {}
     fault.damage(opened.table(views.get(fault.table, f"{layer}.{table}"))).createOrReplaceTempView("damaged")
     # What other suites learn from the deliveries does not go with rows that are not there.
-    suites = (bronze.DELIVERIES,) if table == "deliveries" else LAYERS[layer]
+    suites = (bronze.DELIVERIES,) if table == "deliveries" else marts.SUITES if table in MARTS else LAYERS[layer]
     now = measure(opened, suites, **{**views, fault.table: "damaged"})
     assert failures(now, before) == {fault.check}
 

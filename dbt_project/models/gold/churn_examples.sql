@@ -2,6 +2,9 @@
     that the newest labels use the newest data. The first has as many days of trade before it as engagement looks at. -#}
 {%- set step_days = 30 -%}
 {%- set engagement_days = 90 -%}
+{#- A repeat rate is drawn toward that of all orders with the weight of this many orders. -#}
+{%- set repeat_days = 90 -%}
+{%- set prior_orders = 100 -%}
 
 with as_of as (
     select * from {{ ref('as_of') }}
@@ -53,15 +56,22 @@ reference_dates as (
 lines as (
     select
         order_items.order_id,
+        order_items.product_id,
+        order_items.seller_id,
         order_items.price,
         order_items.freight_value,
         products.category,
         row_number() over (
             partition by order_items.order_id
             order by order_items.price desc, order_items.order_item_id asc
-        ) as price_rank
+        ) as price_rank,
+        row_number() over (
+            partition by orders.customer_unique_id, order_items.product_id
+            order by orders.purchased_at asc, order_items.order_id asc, order_items.order_item_id asc
+        ) as line_of_product
     from order_items
     inner join products on order_items.product_id = products.product_id
+    inner join orders on order_items.order_id = orders.order_id
 ),
 
 baskets as (
@@ -70,7 +80,10 @@ baskets as (
         sum(price) as order_value,
         sum(freight_value) as freight,
         count(*) as items,
-        max(case when price_rank = 1 then category end) as category
+        count(case when line_of_product = 1 then 1 end) as new_products,
+        max(case when price_rank = 1 then category end) as category,
+        max(case when price_rank = 1 then product_id end) as product_id,
+        max(case when price_rank = 1 then seller_id end) as seller_id
     from lines
     group by order_id
 ),
@@ -100,7 +113,10 @@ placed as (
         coalesce(baskets.order_value, 0) as order_value,
         coalesce(baskets.freight, 0) as freight,
         coalesce(baskets.items, 0) as items,
+        coalesce(baskets.new_products, 0) as new_products,
         coalesce(baskets.category, 'unknown') as category,
+        baskets.product_id,
+        baskets.seller_id,
         coalesce(payments.installments, 0) as installments,
         coalesce(payments.has_voucher, 0) as has_voucher,
         coalesce(payments.has_boleto, 0) as has_boleto
@@ -120,7 +136,16 @@ ordered as (
         row_number() over (
             partition by customer_unique_id, category
             order by purchased_at asc, order_id asc
-        ) as order_of_category
+        ) as order_of_category,
+        row_number() over (
+            partition by customer_unique_id, purchase_date
+            order by purchased_at asc, order_id asc
+        ) as order_of_day,
+        count(*) over (
+            partition by customer_unique_id
+            order by {{ days_between("date '1970-01-01'", 'purchase_date') }} asc
+            range between 1 following and {{ repeat_days }} following
+        ) > 0 as is_repeated
     from placed
     window
         later_orders as (
@@ -139,9 +164,29 @@ known as (
         ordered.delivery_date < reference_dates.reference_date as is_delivered,
         -- Late is what came after the promised day, and what had not come when that day was over.
         ordered.promised_date < reference_dates.reference_date
-        and ordered.promised_date < coalesce(ordered.delivery_date, date '9999-12-31') as is_late
+        and ordered.promised_date < coalesce(ordered.delivery_date, date '9999-12-31') as is_late,
+        -- Whether an order was followed by another is known when all its days are over; whatever became of either.
+        case
+            when date_add(ordered.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
+                then cast(ordered.is_repeated as int)
+        end as repeated
     from ordered
     inner join reference_dates on ordered.purchase_date < reference_dates.reference_date
+),
+
+compared as (
+    select
+        *,
+        count(*) over (partition by reference_date, product_id) as product_orders,
+        sum(repeated) over (partition by reference_date) as all_repeated,
+        count(repeated) over (partition by reference_date) as all_judged,
+        sum(repeated) over (partition by reference_date, seller_id) as seller_repeated,
+        count(repeated) over (partition by reference_date, seller_id) as seller_judged,
+        sum(repeated) over (partition by reference_date, category) as category_repeated,
+        count(repeated) over (partition by reference_date, category) as category_judged,
+        sum(repeated) over (partition by reference_date, state) as state_repeated,
+        count(repeated) over (partition by reference_date, state) as state_judged
+    from known
 ),
 
 histories as (
@@ -150,11 +195,13 @@ histories as (
         reference_date,
         reporting_date,
         count(*) as orders,
+        count(case when order_of_day = 1 then 1 end) as order_days,
         min(purchase_date) as first_order_date,
         max(purchase_date) as last_order_date,
         sum(order_value) as spend,
         sum(freight) as freight,
         sum(items) as items,
+        sum(new_products) as products,
         count(case when order_of_category = 1 then 1 end) as categories,
         sum(installments) as installments,
         sum(has_voucher) as voucher_orders,
@@ -165,8 +212,17 @@ histories as (
         max(case when is_last then order_value end) as last_order_value,
         max(case when is_last then category end) as last_category,
         max(case when is_last then state end) as state,
+        max(case when is_last and product_id is not null then product_orders end) as last_product_orders,
+        max(all_repeated) as all_repeated,
+        max(all_judged) as all_judged,
+        max(case when is_last and seller_id is not null then seller_repeated end) as seller_repeated,
+        max(case when is_last and seller_id is not null then seller_judged end) as seller_judged,
+        max(case when is_last then category_repeated end) as category_repeated,
+        max(case when is_last then category_judged end) as category_judged,
+        max(case when is_last then state_repeated end) as state_repeated,
+        max(case when is_last then state_judged end) as state_judged,
         max(case when is_last then next_purchase_date end) as next_purchase_date
-    from known
+    from compared
     group by
         customer_unique_id,
         reference_date,
@@ -216,6 +272,7 @@ select
     histories.customer_unique_id,
     histories.reference_date,
     cast(histories.orders as int) as orders,
+    cast(histories.order_days as int) as order_days,
     {{ days_between('histories.last_order_date', 'histories.reference_date') }} as days_since_last_order,
     {{ days_between('histories.first_order_date', 'histories.reference_date') }} as days_since_first_order,
     cast(histories.spend as decimal(18, 2)) as spend,
@@ -224,8 +281,16 @@ select
     {{ quotient('histories.items', 'histories.orders', 'decimal(9, 2)') }} as average_items,
     {{ quotient('histories.freight', 'histories.spend', 'decimal(9, 4)') }} as freight_ratio,
     cast(histories.categories as int) as main_categories,
+    cast(histories.products as int) as distinct_products,
     histories.last_category,
     histories.state,
+    cast(coalesce(histories.last_product_orders, 0) as int) as last_product_orders,
+    {% for what in ['seller', 'category', 'state'] -%}
+    {{ repeat_ratio(
+        'coalesce(histories.' ~ what ~ '_repeated, 0)', 'coalesce(histories.' ~ what ~ '_judged, 0)',
+        'histories.all_repeated', 'histories.all_judged', prior_orders
+    ) }} as {{ what }}_repeat_ratio,
+    {% endfor -%}
     {{ quotient('histories.installments', 'histories.orders', 'decimal(9, 2)') }} as average_installments,
     cast(histories.voucher_orders as int) as voucher_orders,
     cast(histories.boleto_orders as int) as boleto_orders,

@@ -1,0 +1,69 @@
+"""What people act upon: Gold joined with what models wrote."""
+
+from __future__ import annotations
+
+from expectations.checks import Dimension, Suite
+from expectations.suites.common import ANALYTICS, at_least, between, critical, row_counts, warning
+
+ALL_TABLES = Suite(
+    layer="marts",
+    table="all_tables",
+    owner=ANALYTICS,
+    measure=row_counts("gold", ("customer_risk", "inventory_plan", "whale_call_list")),
+    checks=(
+        critical(
+            "mart_lost_rows",
+            Dimension.COMPLETENESS,
+            "A join that no longer meets its scores empties a table, and nobody is called or nothing is ordered.",
+            at_least("row_count_ratio", 0.5),
+        ),
+    ),
+)
+
+RISK = Suite(
+    layer="marts",
+    table="customer_risk",
+    owner=ANALYTICS,
+    measure="""
+    select
+        cast(sum(expected_revenue) as double) as expected_revenue,
+        avg(case when is_whale_at_risk then 1.0d else 0.0d end) as at_risk_share
+    from gold.customer_risk
+    """,
+    checks=(
+        warning(
+            "expected_revenue_jumped",
+            Dimension.DISTRIBUTION,
+            "What the next half-year brings moves slowly; when it doubles, chances or baskets have another unit.",
+            between("expected_revenue_ratio", 0.5, 2),
+        ),
+        warning(
+            "whales_were_all_at_risk_at_once",
+            Dimension.DISTRIBUTION,
+            "A usual gap of zero days, or purchases that stopped coming, puts every big spender at risk overnight.",
+            between("at_risk_share_ratio", 0.5, 2),
+        ),
+    ),
+)
+
+PLAN = Suite(
+    layer="marts",
+    table="inventory_plan",
+    owner=ANALYTICS,
+    measure="""
+    select
+        cast(sum(order_up_to_level) as double) / nullif(sum(expected_units), 0) as level_to_expected
+    from gold.inventory_plan
+    """,
+    checks=(
+        warning(
+            "levels_left_their_forecast",
+            Dimension.CONSISTENCY,
+            "To hold in nine cases of ten takes more than what is expected, and not three times as much.",
+            between("level_to_expected", 1, 3),
+        ),
+    ),
+)
+
+SUITES: tuple[Suite, ...] = (ALL_TABLES, RISK, PLAN)
+"""The checks after the marts are built."""
