@@ -157,7 +157,7 @@ def session(shop_warehouse: Path) -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="module")
 def scored(session: SparkSession) -> Mapping[str, str]:
-    """Views in place of what models write and of what is made of that, as it might be for the small shop; by table."""
+    """Views in place of what models write and of what is made of that, as if for the small shop; by table."""
     views = {}
     for table, sql in (SCORES | MARTS).items():
         session.sql(sql).createOrReplaceTempView(f"scored_{table}")
