@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -48,8 +48,10 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-LEFT = ("table", "file", "subject", "model", "alias")
-"""The columns of tables that hold names."""
+LEFT = ("table", "file", "subject", "model", "alias", "measured", "best baseline")
+"""The columns of tables that begin with a name."""
+WRAPPED = ("measured", "best baseline")
+"""Those that may take more than a line."""
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that was asked to end, as a scheduler or a container asks it."""
 
@@ -405,9 +407,11 @@ def _print_training(training: Training) -> None:
     for reason in training.decision.reasons:
         _say(f"  {reason}")
     metric = training.primary
-    table = _table(f"{version.model}: in the test window", "subject", metric, "from", "to")
+    table = _table(f"{metric} in the test window", "subject", "value", "from", "to")
     for subject, metrics in {"this version": training.metrics, **training.baselines}.items():
-        table.add_row(subject, *(_number(metrics.get(name)) for name in (metric, f"{metric}_low", f"{metric}_high")))
+        if metric in metrics:
+            bounds = (_number(metrics.get(f"{metric}_{side}")) for side in ("low", "high"))
+            table.add_row(subject, _number(metrics[metric]), *bounds)
     out.print(table)
     _say("All that was measured is in ml.model_metrics; the model card and the figures are with the run in MLflow.")
 
@@ -429,7 +433,7 @@ def _versions_table(versions: list[Version]) -> Table:
             version.model,
             str(version.number),
             ", ".join(version.aliases),
-            f"{version.trained_at:%Y-%m-%d %H:%M}",
+            f"{version.trained_at:%Y-%m-%d}",
             f"{metric} {_number(version.metrics.get(metric))}",
             f"{best.removesuffix(f'/{metric}')} {_number(version.metrics[best])}" if best else "",
         )
@@ -447,7 +451,8 @@ def _say(line: str) -> None:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in LEFT else "right", no_wrap=True)
+        justify: Literal["left", "right"] = "left" if column in LEFT else "right"
+        table.add_column(column, justify=justify, no_wrap=column not in WRAPPED, overflow="fold")
     return table
 
 

@@ -34,10 +34,14 @@ class Model(Protocol):
     All is reproducible to the digit.
     """
 
-    NAME: str
-    READS: Mapping[str, tuple[str, ...]]
-    WRITES: tuple[str, ...]
-    PRIMARY: tuple[str, bool]
+    @property
+    def NAME(self) -> str: ...
+    @property
+    def READS(self) -> Mapping[str, tuple[str, ...]]: ...
+    @property
+    def WRITES(self) -> tuple[str, ...]: ...
+    @property
+    def PRIMARY(self) -> tuple[str, bool]: ...
 
     def Settings(self, *, reporting_date: date, clickstream: Clickstream) -> Any:
         """What the model can be told."""

@@ -256,11 +256,11 @@ class Registry:
             model,
             number,
             tuple(sorted(alias for alias, of in aliases.items() if of == number)),
-            dict(self._client().get_run(one.run_id).data.metrics),
+            dict(self._client().get_run(str(one.run_id)).data.metrics),
             one.tags.get(PRIMARY, ""),
             one.tags.get(MORE_IS_BETTER) == "true",
             datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
-            one.run_id,
+            str(one.run_id),
             one.tags.get(CONTENT, ""),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,13 +22,21 @@ from tests.conftest import Once
 STEADY = [100, 120, 80, 110, 90, 100, 60, 100, 110, 90, 100]
 """Eleven weeks. Their mean is a better forecast of the last four than the week before those."""
 
-Fill = Callable[..., None]
+VISITS = pa.schema([("session_id", pa.string()), ("provenance", pa.string())])
 
 
 def write_gold(
-    warehouse: Path, revenue: Sequence[int], provenance: Sequence[str] = ("generated",), invocation: str = "a-1"
+    warehouse: Path,
+    revenue: Sequence[int],
+    provenance: Sequence[str] = ("generated",),
+    invocation: str = "a-1",
+    *,
+    backwards: bool = False,
 ) -> None:
-    """Weeks from 2018-01-01 on, all complete but one more at the end, and a visit per provenance."""
+    """Weeks from 2018-01-01 on, all complete but one more at the end, and a visit per provenance.
+
+    The commits say that they were made by the dbt invocation; ``backwards`` writes the last week first.
+    """
     weeks = [date(2018, 1, 1) + timedelta(weeks=number) for number in range(len(revenue) + 1)]
     weekly = {
         "week_start": weeks,
@@ -36,13 +44,11 @@ def write_gold(
         "is_complete": [True] * len(revenue) + [False],
     }
     visits = {"session_id": [str(number) for number in range(len(provenance))], "provenance": list(provenance)}
-    for name, rows in (("weekly_revenue", pa.table(weekly)), ("fct_sessions", pa.table(visits, schema=VISITS))):
+    weeks_written = pa.table(weekly).sort_by([("week_start", "descending" if backwards else "ascending")])
+    for name, rows in (("weekly_revenue", weeks_written), ("fct_sessions", pa.table(visits, schema=VISITS))):
         built_by = CommitProperties(custom_metadata={"userMetadata": invocation})
         path = TableName("gold", name).path(warehouse)
         write_deltalake(path, rows, mode="overwrite", commit_properties=built_by)
-
-
-VISITS = pa.schema([("session_id", pa.string()), ("provenance", pa.string())])
 
 
 @pytest.fixture

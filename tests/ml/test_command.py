@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from ml.models import MODULES
 from tests.delta import query
 from tests.ml.command import SMALL
 from tests.ml.conftest import STEADY, write_gold
-from tests.runs import environment_for
 
 
 class Answer(NamedTuple):
@@ -53,7 +53,8 @@ def small_models(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_first_training_in_a_process_of_its_own_says_what_it_decided_and_no_more(gold: Path) -> None:
     trained = subprocess.run(
         [sys.executable, "-m", "tests.ml.command", "train", "mean"],
-        env=environment_for(gold),
+        # This process may have opened the embedded engine, which leaves its marks in the environment.
+        env={name: value for name, value in os.environ.items() if not name.startswith(("SPARK_CONNECT", "SAIL_"))},
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -90,7 +91,7 @@ def test_from_the_first_training_to_scores(gold: Path, lakehouse: Lakehouse) -> 
     assert scored.out.startswith("mean, version 1, scored as of 2018-03-18:\n  1 rows in ml.revenue_forecast\n")
     assert len(query(gold, "select * from ml__revenue_forecast")) == 1
     (row,) = [line.split() for line in lakehouse("models").out.splitlines() if "champion" in line]
-    assert (row[:3], row[5:]) == (["mean", "1", "champion"], ["mae", "7.857", "naive", "40"])
+    assert (row[:3], row[4:]) == (["mean", "1", "champion"], ["mae", "7.857", "naive", "40"])
 
 
 @pytest.mark.usefixtures("registry", "small_models")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 from deltalake import DeltaTable
 
 from lakehouse import catalog

@@ -114,9 +114,17 @@ def test_what_is_the_same_to_the_digit_is_registered_once(
     assert len(registry.versions("mean")) == 1
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
+def test_whatever_differs_makes_another_version(
+    version: Version, registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [version.content]
+
+    def log(*arguments: Any) -> int:
+        contents.append(arguments[-1]["content"])
+        return version.number
+
+    monkeypatch.setattr(Registry, "_log", log)
+    changes: list[dict[str, Any]] = [
         {"params": {"test_weeks": 4, "seed": 2}},
         {"metrics": {"mae": np.float64(7.857142857142857)}},
         {"baselines": {}},
@@ -124,19 +132,10 @@ def test_what_is_the_same_to_the_digit_is_registered_once(
         {"card": "# Another\n"},
         {"save": lambda folder: (folder / "mean.json").write_text("94.3")},
         {"save": lambda folder: (folder / "other.json").write_text("94.28571428571429")},
-    ],
-)
-def test_whatever_differs_makes_another_version(
-    changed: dict[str, Any],
-    version: Version,
-    registry: Registry,
-    candidate: Candidate,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(Registry, "_log", lambda *arguments: logged.append(arguments[-1]["content"]) or 1)
-    assert register(registry, replace(candidate, **changed))[1]
-    assert logged[0] != version.content
+    ]
+    for changed in changes:
+        assert register(registry, replace(candidate, **changed))[1]
+    assert len(set(contents)) == 1 + len(changes)
 
 
 def test_aliases_follow_the_decision(registry: Registry, mean_model: str, candidate: Candidate) -> None:
