@@ -231,7 +231,8 @@ def run(
         reports = list(steps)
     _print_files(reports[0])
     _print_summary(reports)
-    _print_models(reports[-1])
+    for report in reports:
+        _print_models(report)
     _print_checks([check for report in reports for check in report.checks])
 
 

@@ -1,4 +1,4 @@
-"""The steps from landing files to scores, each all or nothing.
+"""The steps from landing files to the marts that hold scores, each all or nothing.
 
 A step makes the tables of its layer and then takes them through the layer's gate. If either fails, the tables are put
 back to what they were. While a step runs, a reader may see tables of the old build beside tables of the new one, each
