@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast chaos mutants lint format clean
+.PHONY: help demo test study test-fast chaos mutants lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,13 +20,13 @@ help: ## Show this list.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: .venv/.installed ## Set up, build everything, say where to look. With OLIST=path/to/archive.zip: on the real data.
+demo: .venv/.installed ## Set up, build, train and score, say where to look. With OLIST=path/to/archive.zip: on the real data.
 ifeq ($(OLIST),)
 	@$(BIN)/lakehouse generate --out data/landing/shop --overwrite
-	@$(BIN)/lakehouse run --path data/landing/shop
+	@$(BIN)/lakehouse run --path data/landing/shop --train
 else
 	@$(BIN)/lakehouse generate --source olist --path "$(OLIST)" --out data/landing/behaviour --overwrite
-	@LAKEHOUSE_WAREHOUSE="$(OLIST_WAREHOUSE)" $(BIN)/lakehouse run --path "$(OLIST)" --path data/landing/behaviour
+	@LAKEHOUSE_WAREHOUSE="$(OLIST_WAREHOUSE)" $(BIN)/lakehouse run --path "$(OLIST)" --path data/landing/behaviour --train
 	@echo "To work with them: export LAKEHOUSE_WAREHOUSE=$(OLIST_WAREHOUSE)"
 endif
 
@@ -38,6 +38,9 @@ chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave t
 
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)
+
+study: .venv/.installed ## What a model does on shops whose truth is known: NAME=churn, churn_out_of_time, forecast, leaky_reference, recommender.
+	@$(BIN)/python -m tests.studies.$(NAME)
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos"
