@@ -98,7 +98,7 @@ def test_every_test_of_dbt_is_in_the_table(gated_warehouse: Path) -> None:
     found = results(gated_warehouse, "layer, check_name, status, severity, run_id", "kind = 'dbt'")
     assert f"All {len(found)} tests passed." in said
     assert {row["status"] for row in found} == {"passed"}
-    assert {row["layer"] for row in found} == {"bronze", "silver", "gold"}
+    assert {row["layer"] for row in found} == {"bronze", "silver", "gold", "marts"}
     assert len({row["run_id"] for row in results(gated_warehouse, "run_id")}) == 1
 
 

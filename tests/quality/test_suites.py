@@ -255,8 +255,8 @@ SCORES = {
         from (select explode(sequence(1, 5)) as origin) as origins
     """,
     "drift": """
-        select features.feature, 0.01d as psi, as_of.reporting_date as as_of_date
-        from (select explode(array('orders', 'spend')) as feature) as features
+        select kinds.kind, 0.01d as psi, as_of.reporting_date as as_of_date
+        from (select explode(array('feature', 'score')) as kind) as kinds
         cross join silver.as_of as as_of
     """,
 }
