@@ -33,7 +33,7 @@ DELTA_EXCLUDES = (
     "org.slf4j:slf4j-api,org.apache.logging.log4j:log4j-slf4j2-impl,"
     "org.apache.logging.log4j:log4j-api,org.apache.logging.log4j:log4j-core"
 )
-MEMORY_SHARE = 0.6
+MEMORY_SHARE = 0.5
 
 _lock = threading.RLock()
 _sessions: dict[tuple[str, Path], SparkSession] = {}
@@ -108,9 +108,10 @@ def memory_limit() -> int:
 def _start_sail() -> SparkSession:
     global _sail
     if not _sail_answers():
-        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory.
-        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "fair")
-        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", str(memory_limit()))
+        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. Greedy: a
+        # fair pool gives each of a hundred operators a hundredth, and fails those whose first batch is larger.
+        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "greedy")
+        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE", str(memory_limit()))
         os.environ.setdefault("RUST_LOG", "error")
         from pysail.spark import SparkConnectServer
 
