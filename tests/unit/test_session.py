@@ -20,8 +20,8 @@ def test_the_memory_limit_is_a_share_of_the_machine() -> None:
 
 def test_the_embedded_engine_runs_within_the_limit(warehouse: Path) -> None:
     session.open_session("local", warehouse)
-    assert os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] == "fair"
-    assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE"]) == session.memory_limit()
+    assert os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] == "greedy"
+    assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE"]) == session.memory_limit()
 
 
 def test_the_embedded_engine_listens_on_loopback_only(warehouse: Path) -> None:
