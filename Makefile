@@ -39,8 +39,8 @@ chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave t
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)
 
-study: .venv/.installed ## What a model does on shops whose truth is known: NAME=churn, churn_out_of_time, forecast, leaky_reference, recommender.
-	@$(BIN)/python -m tests.studies.$(NAME)
+study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast, recommender; with ARGS=warehouse: churn_out_of_time, leaky_reference.
+	@$(BIN)/python -m tests.studies.$(NAME) $(ARGS)
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos"

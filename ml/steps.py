@@ -115,8 +115,10 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         LakehouseError: no such model or engine, Gold lacks what it needs, or the champion's files are gone.
     """
     named(name)
+    session.check_engine(target)
     registry = Registry(warehouse)
     champion = registry.champion(name)
+    # First: a model's libraries take seconds to import, and a run without champions should not wait for them.
     if champion is None:
         raise _no_champion(name, registry.versions(name))
     model = _model(name, target, warehouse)

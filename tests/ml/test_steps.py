@@ -187,9 +187,10 @@ def test_bad_input_is_refused_before_training(gold: Path, registry: Registry, me
 
 
 def test_gold_must_be_there(warehouse: Path, gold: Path, mean_model: str, tmp_path: Path) -> None:
-    for step in (steps.train, steps.score):
-        with pytest.raises(LakehouseError, match=r"no table gold\.weekly_revenue"):
-            step(mean_model, "local", tmp_path / "elsewhere")
+    with pytest.raises(LakehouseError, match=r"no table gold\.weekly_revenue"):
+        steps.train(mean_model, "local", tmp_path / "elsewhere")
+    with pytest.raises(steps.NoChampion):
+        steps.score(mean_model, "local", tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
 
 
