@@ -61,4 +61,4 @@ format: .venv/.installed ## Put Python and SQL into shape.
 	@$(BIN)/sqlfluff fix dbt_project/models
 
 clean: ## Remove everything that the program made; .venv stays.
-	rm -rf data warehouse warehouse_olist site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs
+	rm -rf data/landing warehouse warehouse_olist site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs

@@ -262,7 +262,7 @@ def train(model: ModelArgument, target: TargetOption = "local") -> None:
     """Train a model on Gold, register it, and make it champion if it is better than what there is.
 
     Why it was promoted or not is printed and kept with it. A model that turns out the same to the digit as a
-    registered one is not registered again.
+    registered one is not registered again. Among all, one that cannot learn does not stop the others.
 
     Example: lakehouse train recommender
 
@@ -270,10 +270,19 @@ def train(model: ModelArgument, target: TargetOption = "local") -> None:
     """
     from ml import steps  # its libraries take seconds to import: --help should not wait for them
 
-    for name in steps.named(model):
-        with _progress() as update:
-            training = steps.train(name, target, settings.warehouse(), update)
-        _print_training(training)
+    names = steps.named(model)
+    waiting: list[LakehouseError] = []
+    for name in names:
+        try:
+            with _progress() as update:
+                training = steps.train(name, target, settings.warehouse(), update)
+        except steps.CannotLearn as reason:
+            waiting.append(reason)
+            if len(waiting) == len(names):
+                raise
+            _say(f"{name}: {reason.what}")
+        else:
+            _print_training(training)
 
 
 @app.command()

@@ -75,6 +75,8 @@ def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progres
     session.check_engine(target)
     _require(warehouse, "bronze", "Bronze is empty: {} holds nothing to build from.", "lakehouse ingest --path ...")
     with lock.writing(warehouse):
+        # In a warehouse of an older version they may be missing; a session that is open would not find them.
+        scores.prepare(warehouse)
         run_id = _run_id()
         for layer in layers:
             yield _build_step(layer, target, warehouse, run_id, progress)
@@ -130,7 +132,6 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
     with disk_errors_explained(warehouse):
         catalog.prepare(warehouse)
     with lock.writing(warehouse):
-        # In a warehouse of an older version they may be missing; a session that is open would not find them.
         scores.prepare(warehouse)
         return _score_step(model, target, warehouse, _run_id(), progress)
 
@@ -200,11 +201,15 @@ def _score_step(
     names = steps.named(model or "all")
     trainings, scorings = [], []
     waiting: list[LakehouseError] = []
-    with _all_or_nothing("ml", target, warehouse, run_id):
+    with _all_or_nothing("ml", target, warehouse, run_id), steps.register_kept(warehouse):
         for name in names:
-            try:
-                if training:
+            if training:
+                try:
                     trainings.append(steps.train(name, target, warehouse, progress))
+                except steps.CannotLearn as reason:
+                    waiting.append(reason)
+            # A model that cannot learn today may have a champion that scores.
+            try:
                 scorings.append(steps.score(name, target, warehouse, progress))
             except (steps.NoChampion, steps.CannotLearn) as reason:
                 waiting.append(reason)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import write_deltalake
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from pyspark.sql import SparkSession
 
 from lakehouse import catalog
@@ -48,6 +48,10 @@ class Origin(NamedTuple):
     model_version: int
     as_of_date: date
     scored_at: datetime
+
+
+class CannotLearn(LakehouseError):
+    """Gold holds nothing that a model could learn or score from."""
 
 
 def prepare(warehouse: Path) -> None:
@@ -104,6 +108,14 @@ def read(session: SparkSession, warehouse: Path, reads: Mapping[str, tuple[str, 
         for name, columns in reads.items()
     }
     return Inputs(frames, versions, tuple(sorted(invocations)), _reporting_date(session), _clickstream(session))
+
+
+def is_measured(warehouse: Path, model: str, version: int) -> bool:
+    """Whether ``ml.model_metrics`` says how good a version is."""
+    path = TableName("ml", "model_metrics").path(warehouse)
+    sql = f"select count(*) as rows from m where model_name = '{model}' and model_version = {version}"
+    found = pa.table(QueryBuilder().register("m", DeltaTable(path)).execute(sql).read_all())
+    return bool(found["rows"][0].as_py())
 
 
 def write(warehouse: Path, rows: Frames, origin: Origin) -> dict[str, int]:
@@ -184,7 +196,7 @@ def _reporting_date(session: SparkSession) -> date:
     weeks = session.sql("select max(week_start) as last from gold.weekly_revenue where is_complete").toArrow()
     last: date | None = weeks["last"][0].as_py()
     if last is None:
-        raise LakehouseError(
+        raise CannotLearn(
             "gold.weekly_revenue has no complete week: there is no day to learn or score for.",
             "Deliver some months of orders; weeks are complete when trade is regular.",
         )

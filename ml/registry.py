@@ -180,6 +180,21 @@ class Registry:
                 client.delete_registered_model_alias(name, CHALLENGER)
         return version._replace(aliases=(alias,))
 
+    def put_back(self, model: str, aliases: Mapping[str, int]) -> None:
+        """Give the aliases to the versions that had them, and take them from all others.
+
+        Raises:
+            LakehouseError: the registry cannot be used.
+        """
+        now = {alias: version.number for version in self.versions(model) for alias in version.aliases}
+        with self._explained():
+            client, name = self._client(), self._full_name(model)
+            for alias in (CHAMPION, CHALLENGER):
+                if alias in aliases and now.get(alias) != aliases[alias]:
+                    client.set_registered_model_alias(name, alias, str(aliases[alias]))
+                elif alias in now and alias not in aliases:
+                    client.delete_registered_model_alias(name, alias)
+
     def _log(self, name: str, model: Model, candidate: Candidate, saved: Path, tags: Mapping[str, str]) -> int:
         mlflow = _quiet_mlflow()
         client = self._client()

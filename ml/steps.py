@@ -20,10 +20,10 @@ from lakehouse.errors import LakehouseError
 from lakehouse.settings import ROOT
 from ml import data, models, threads
 from ml.candidate import BadInput, Candidate, Decision
-from ml.data import Inputs, Origin
+from ml.data import CannotLearn, Inputs, Origin
 from ml.gate import Champion, judge
 from ml.models import MODULES, Model
-from ml.registry import CHALLENGER, CHAMPION, Registry, Version
+from ml.registry import CHAMPION, Registry, Version
 
 SEED = 20180819
 """Of every training."""
@@ -65,10 +65,6 @@ class NoChampion(LakehouseError):
     """No version of a model may score yet."""
 
 
-class CannotLearn(LakehouseError):
-    """Gold holds nothing that a model could learn or score from."""
-
-
 def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *_: None) -> Training:
     """Train a model, register it, and make it champion if it deserves it.
 
@@ -94,6 +90,7 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
             candidate = model.train(inputs.frames, told, SEED)
         progress(f"{name}: registering", 2, 4)
         version, is_new = registry.register(name, model, candidate, _provenance(inputs))
+        champion = None
         if CHAMPION in version.aliases:
             stays = f"It is the same to the digit as version {version.number}, the champion: nothing has changed."
             decision = Decision(True, (*candidate.decision.reasons, stays))
@@ -101,9 +98,10 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
             progress(f"{name}: comparing with the champion", 3, 4)
             champion = _champion(registry, model, name, inputs, told)
             decision = judge(candidate, model.PRIMARY, champion)
-            if CHALLENGER not in version.aliases:
-                _write_metrics(warehouse, version, inputs, candidate, champion, decision)
             version = registry.settle(version, decision)
+        # Not only of a new version: a step that was put back took them away, and left the version in the register.
+        if not data.is_measured(warehouse, name, version.number):
+            _write_metrics(warehouse, version, inputs, candidate, champion, decision)
     return Training(version, is_new, decision, candidate.metrics, candidate.baselines, model.PRIMARY[0])
 
 
@@ -132,6 +130,19 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         progress(f"{name}: writing", 2, 3)
         written = data.write(warehouse, rows, _origin(champion, inputs))
     return Scoring(champion, inputs.reporting_date.isoformat(), written)
+
+
+@contextmanager
+def register_kept(warehouse: Path) -> Iterator[None]:
+    """Whatever goes wrong inside the block, each model has the champion and the challenger that it had before."""
+    registry = Registry(warehouse)
+    before = {name: registry.versions(name) for name in MODULES}
+    try:
+        yield
+    except BaseException:
+        for name, there in before.items():
+            registry.put_back(name, {alias: version.number for version in there for alias in version.aliases})
+        raise
 
 
 def versions(warehouse: Path) -> list[Version]:

@@ -9,27 +9,48 @@ from __future__ import annotations
 from expectations.checks import Dimension, Suite
 from expectations.suites.common import SCIENCE, at_least, at_most, between, critical, row_counts, share, warning
 
-TABLES = (
-    "product_recommendations",
-    "similar_products",
-    "buy_again",
-    "churn_scores",
-    "revenue_forecast",
-    "demand_forecast",
-)
+OF_PEOPLE = ("product_recommendations", "churn_scores")
+OF_OTHERS = ("similar_products", "buy_again", "revenue_forecast", "demand_forecast")
+TABLES = (*OF_PEOPLE, *OF_OTHERS)
 """Those that each scoring fills anew."""
 
-ALL_TABLES = Suite(
+
+def todays(table: str) -> str:
+    """The rows of a table that were scored for the reporting date; of older ones ``scores_were_stale`` speaks."""
+    return (
+        f"(select scores.* from ml.{table} as scores cross join silver.as_of as as_of "
+        "where scores.as_of_date = as_of.reporting_date)"
+    )
+
+
+PEOPLE = Suite(
     layer="ml",
     table="all_tables",
+    name="of_people",
     owner=SCIENCE,
-    measure=row_counts("ml", TABLES),
+    measure=row_counts("ml", OF_PEOPLE),
     checks=(
         critical(
             "scores_were_lost",
             Dimension.COMPLETENESS,
             "A model that meets half of its input scores half of the people, and each row of them is sound.",
             at_least("row_count_ratio", 0.9),
+        ),
+    ),
+)
+
+OTHERS = Suite(
+    layer="ml",
+    table="all_tables",
+    name="of_others",
+    owner=SCIENCE,
+    measure=row_counts("ml", OF_OTHERS),
+    checks=(
+        warning(
+            "scored_series_or_pairs_became_few",
+            Dimension.COMPLETENESS,
+            "Which categories and products are scored changes with what sells; half of them do not go at once.",
+            at_least("row_count_ratio", 0.5),
         ),
     ),
 )
@@ -65,12 +86,12 @@ RECOMMENDATIONS = Suite(
     layer="ml",
     table="product_recommendations",
     owner=SCIENCE,
-    measure="""
+    measure=f"""
     with proposed as (
         select
             count(*) as proposals,
             count(case when interactions.purchases > 0 then 1 end) as bought
-        from ml.product_recommendations as recommendations
+        from {todays("product_recommendations")} as recommendations
         left join gold.interaction_matrix as interactions
             on
                 recommendations.customer_unique_id = interactions.customer_unique_id
@@ -79,12 +100,12 @@ RECOMMENDATIONS = Suite(
 
     served as (
         select count(*) as people
-        from (select distinct customer_unique_id from ml.product_recommendations) as people
+        from (select distinct customer_unique_id from {todays("product_recommendations")} as one) as people
     ),
 
     shown as (
         select count(*) as products
-        from (select distinct product_id from ml.product_recommendations) as products
+        from (select distinct product_id from {todays("product_recommendations")} as one) as products
     ),
 
     everybody as (
@@ -132,7 +153,7 @@ CHURN = Suite(
     layer="ml",
     table="churn_scores",
     owner=SCIENCE,
-    measure="""
+    measure=f"""
     with known as (
         select count(*) as people
         from gold.churn_examples
@@ -143,7 +164,7 @@ CHURN = Suite(
         select
             count(*) as people,
             avg(1 - churn_probability) as repurchase_probability
-        from ml.churn_scores
+        from {todays("churn_scores")} as one
     ),
 
     -- What differs less than in the tenth place is one probability.
@@ -151,7 +172,7 @@ CHURN = Suite(
         select max(people) as people
         from (
             select count(*) as people
-            from ml.churn_scores
+            from {todays("churn_scores")} as one
             group by cast(churn_probability as decimal(12, 10))
         ) as equal
     )
@@ -209,7 +230,7 @@ REVENUE = Suite(
             sum(case when level = 'category' then cast(forecast as double) end) as categories,
             {share("lower_80 > forecast or upper_80 < forecast")} as crossed_share,
             min(week_start) as first_week
-        from ml.revenue_forecast
+        from {todays("revenue_forecast")} as one
     )
 
     select
@@ -273,7 +294,7 @@ DEMAND = Suite(
     layer="ml",
     table="demand_forecast",
     owner=SCIENCE,
-    measure="""
+    measure=f"""
     with sold as (
         select count(*) / 12.0d as weekly_units
         from gold.fct_order_items as items
@@ -286,7 +307,7 @@ DEMAND = Suite(
 
     forecasts as (
         select sum(forecast) / nullif(count(distinct week_start), 0) as weekly_units
-        from ml.demand_forecast
+        from {todays("demand_forecast")} as one
     )
 
     select forecasts.weekly_units / nullif(sold.weekly_units, 0) as forecast_to_sold
@@ -310,12 +331,12 @@ DRIFT = Suite(
     # That of the score: some features move by themselves as a shop grows older, and the ranking hardly.
     measure="""
     with newest as (
-        select max(as_of_date) as as_of_date from ml.drift
+        select max(scored_at) as scored_at from ml.drift
     )
 
     select max(case when drift.kind = 'score' then drift.psi end) as score_psi
     from ml.drift as drift
-    inner join newest on drift.as_of_date = newest.as_of_date
+    inner join newest on drift.scored_at = newest.scored_at
     """,
     checks=(
         warning(
@@ -328,5 +349,5 @@ DRIFT = Suite(
     ),
 )
 
-SUITES: tuple[Suite, ...] = (ALL_TABLES, AGES, RECOMMENDATIONS, CHURN, REVENUE, BACKTEST, DEMAND, DRIFT)
+SUITES: tuple[Suite, ...] = (PEOPLE, OTHERS, AGES, RECOMMENDATIONS, CHURN, REVENUE, BACKTEST, DEMAND, DRIFT)
 """The checks after models have scored."""

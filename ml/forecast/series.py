@@ -74,6 +74,10 @@ def _lines(frames: Frames) -> pd.DataFrame:
     lines = lines[lines["is_revenue_order"].astype(bool)]
     lines = lines.merge(frames["dim_product"][["product_id", "category"]], on="product_id", how="left")
     lines = lines.merge(frames["dim_customer"][["customer_unique_id", "state"]], on="customer_unique_id", how="left")
+    weeks = frames["weekly_revenue"]
+    complete = set(pd.to_datetime(weeks.loc[weeks["is_complete"].astype(bool), "week_start"]).dt.date)
+    # A category that sold in an incomplete week only would be a series of zeros.
+    lines = lines[pd.to_datetime(lines["week_start"]).dt.date.isin(complete)]
     return lines.assign(
         week_start=pd.to_datetime(lines["week_start"]).dt.date,
         category=lines["category"].fillna(UNKNOWN).astype(str),

@@ -81,6 +81,7 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
     target = warehouse.parent / "dbt_target"
     nodes: dict[str, Any] = json.loads((target / "manifest.json").read_text())["nodes"]
     passed: dict[str, str] = {}
+    fill_in_nonsense(warehouse)
     for layer in ("marts", "gold", "silver"):
         for node in nodes.values():
             of = "marts" if "/marts/" in node["original_file_path"] else node["schema"]
@@ -104,6 +105,14 @@ def forecast_demand(warehouse: Path) -> None:
     rows = weeks.assign(level="category", series="toys", method="mean_12", **units, **sums)
     origin = Origin("forecast", 1, date(2018, 8, 19), datetime(2018, 8, 20, tzinfo=UTC))
     data.write(warehouse, {"demand_forecast": rows}, origin)
+
+
+def fill_in_nonsense(warehouse: Path) -> None:
+    """Two rows of one category in the seed of stock, which comes empty."""
+    table = DeltaTable(TableName("gold", "inventory").path(warehouse))
+    schema = pa.table(table.to_pyarrow_table()).schema
+    rows = pa.table({"category": ["toys"] * 2, "stock_units": [1, 1], "lead_time_weeks": [9, 9]})
+    write_deltalake(table, rows.select(schema.names).cast(schema), mode="append")
 
 
 def spoil(warehouse: Path, node: dict[str, Any]) -> None:

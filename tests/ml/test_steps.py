@@ -245,3 +245,26 @@ def test_training_twice_from_nothing_gives_the_same_digits(
     (gold / "mlflow.db").write_bytes(empty_registry.read_bytes())
     again = steps.train(mean_model, "local", gold)
     assert (again.version.content, again.metrics) == (first.version.content, first.metrics)
+
+
+def test_a_step_that_is_put_back_leaves_the_champion(gold: Path, registry: Registry, mean_model: str) -> None:
+    first = steps.train(mean_model, "local", gold).version
+    write_gold(gold, [*STEADY, 100])
+    with pytest.raises(RuntimeError), steps.register_kept(gold), tables.writing(gold, ["ml"]):
+        assert steps.train(mean_model, "local", gold).version.number == 2
+        raise RuntimeError
+    assert {version.number: version.aliases for version in registry.versions(mean_model)} == {
+        1: first.aliases,
+        2: (),
+    }
+    again = steps.train(mean_model, "local", gold)
+    assert (again.version.number, again.is_new) == (2, False)
+    measured = query(gold, "select distinct model_version from ml__model_metrics")
+    assert sorted(row["model_version"] for row in measured) == [1, 2]
+
+
+def test_the_first_champion_is_taken_back_too(gold: Path, registry: Registry, mean_model: str) -> None:
+    with pytest.raises(RuntimeError), steps.register_kept(gold):
+        steps.train(mean_model, "local", gold)
+        raise RuntimeError
+    assert registry.champion(mean_model) is None

@@ -255,9 +255,8 @@ SCORES = {
         from (select explode(sequence(1, 5)) as origin) as origins
     """,
     "drift": """
-        select kinds.kind, 0.01d as psi, as_of.reporting_date as as_of_date
+        select kinds.kind, 0.01d as psi, timestamp '2018-08-20 00:00:00' as scored_at
         from (select explode(array('feature', 'score')) as kind) as kinds
-        cross join silver.as_of as as_of
     """,
 }
 
@@ -269,7 +268,10 @@ MARTS = {
         where label_days = 0
     """,
     "whale_call_list": "select customer_unique_id from gold.churn_examples where label_days = 0",
-    "inventory_plan": "select product_id, 20 as order_up_to_level, 15.0d as expected_units from gold.dim_product",
+    "inventory_plan": """
+        select product_id as category, 20 as order_up_to_level, 15.0d as expected_units
+        from gold.dim_product
+    """,
 }
 
 
@@ -585,7 +587,8 @@ def with_something_bought(table: DataFrame) -> DataFrame:
 
 
 SCORE_FAULTS = (
-    Fault("scores_were_lost", "ml__similar_products", only("product_id > '8'")),
+    Fault("scores_were_lost", "ml__product_recommendations", only("rank <= 8")),
+    Fault("scored_series_or_pairs_became_few", "ml__similar_products", only("product_id > '8'")),
     Fault("scores_were_stale", "ml__buy_again", put(as_of_date="date_sub(as_of_date, 30)")),
     Fault(
         "people_got_no_recommendation",
@@ -614,7 +617,8 @@ SCORE_FAULTS = (
     Fault("bands_stopped_holding", "ml__forecast_backtest", put(lower_80="actual + 1")),
     Fault("demand_left_the_range_of_weeks", "ml__demand_forecast", put(forecast="10 * forecast")),
     Fault("people_were_no_longer_those_learned_from", "ml__drift", put(psi="0.5d")),
-    Fault("mart_lost_rows", "gold__whale_call_list", only("customer_unique_id > 'd'")),
+    Fault("mart_lost_rows", "gold__inventory_plan", only("category > 'd'")),
+    Fault("call_list_changed_its_length", "gold__whale_call_list", only("customer_unique_id > 'd'")),
     Fault("expected_revenue_jumped", "gold__customer_risk", put(expected_revenue="3 * expected_revenue")),
     Fault("whales_were_all_at_risk_at_once", "gold__customer_risk", put(is_whale_at_risk="true")),
     Fault("levels_left_their_forecast", "gold__inventory_plan", put(expected_units="order_up_to_level * 2.0d")),

@@ -1,6 +1,8 @@
 {#- An own order against two of the average kind: as in ml/churn/call_list.py, whose backtest is about this table. -#}
 {%- set prior_orders = 2 -%}
-{%- set control_below = '%04x' % ((var('call_control_share') | float) * 65536) | int -%}
+{%- set control_share = var('call_control_share') | float -%}
+{#- Of four hexadecimal digits all are below g. -#}
+{%- set control_below = 'g' if control_share >= 1 else '%04x' % (control_share * 65536) | int -%}
 
 with examples as (
     select * from {{ ref('churn_examples') }}
