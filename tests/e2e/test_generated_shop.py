@@ -158,6 +158,8 @@ BEHAVIOUR_COLUMNS = {
     *("sessions_together", "sessions_with_product", "sessions_with_other"),
     *("view_confidence", "view_lift", "behaviour_provenance"),
     *("interaction_strength", "last_interaction_at"),
+    # Contacts are made up beside the visits.
+    *("full_name", "email", "phone", "has_consent"),
 }
 
 

@@ -39,7 +39,13 @@ listed as (
         end as ranked_by,
         date_sub(
             examples.reference_date,
-            least(examples.days_since_last_order, coalesce(examples.days_since_last_visit, 9999))
+            least(
+                examples.days_since_last_order,
+                -- A visit that was made up is no contact.
+                coalesce(
+                    case when examples.behaviour_provenance = 'observed' then examples.days_since_last_visit end, 9999
+                )
+            )
         ) as last_contact_date,
         coalesce(contacts.marketing_consent, false) as has_consent,
         case when contacts.marketing_consent then contacts.full_name end as full_name,
