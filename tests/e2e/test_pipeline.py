@@ -49,9 +49,12 @@ def test_plain_dbt_build_works_after_it_and_again(built: Path) -> None:
     assert differences(before, contents(built)) == []
 
 
-def test_layer_by_layer_on_an_empty_warehouse(shop: Path, shop_warehouse: Path, warehouse: Path) -> None:
+def test_layer_by_layer_on_an_empty_warehouse_east_of_greenwich(
+    shop: Path, shop_warehouse: Path, warehouse: Path
+) -> None:
+    """Another way to the same tables, on a machine whose clock is ahead; the next test's is behind."""
     for words in (("ingest", "--path", str(shop)), ("build", "--layer", "silver"), ("build", "--layer", "gold")):
-        run = command(warehouse, *words)
+        run = command(warehouse, *words, TZ="Asia/Tokyo")
         assert run.returncode == 0, run.stderr
     assert dbt(warehouse, "build").returncode == 0
     assert differences(contents(shop_warehouse, ("gold",)), contents(warehouse, ("gold",))) == []
@@ -63,11 +66,8 @@ def test_docs_and_freshness_work(built: Path) -> None:
         assert run.returncode == 0, run.stdout
 
 
-@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Tokyo"])
-def test_the_time_zone_of_the_machine_does_not_matter(
-    zone: str, shop: Path, shop_warehouse: Path, warehouse: Path
-) -> None:
-    run = command(warehouse, "run", "--path", str(shop), TZ=zone)
+def test_the_time_zone_of_the_machine_does_not_matter(shop: Path, shop_warehouse: Path, warehouse: Path) -> None:
+    run = command(warehouse, "run", "--path", str(shop), TZ="America/Sao_Paulo")
     assert run.returncode == 0, run.stderr
     assert differences(contents(shop_warehouse, ("gold",)), contents(warehouse, ("gold",))) == []
 
