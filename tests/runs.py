@@ -44,10 +44,12 @@ def parsed_project() -> bytes:
         return (Path(folder) / PARSED).read_bytes()
 
 
-def command(warehouse: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run ``lakehouse`` with these words."""
+def command(
+    warehouse: Path, *words: str, module: str = "lakehouse", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``lakehouse``, or a module that calls it, with these words."""
     return subprocess.run(
-        [sys.executable, "-m", "lakehouse", *words],
+        [sys.executable, "-m", module, *words],
         env=environment_for(warehouse, **environment),
         capture_output=True,
         text=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from lakehouse.catalog import TableName
-from lakehouse.settings import ROOT
 from tests.conftest import Once
 from tests.delta import contents, differences, query
 from tests.gated import BROKEN, SUITES
-from tests.runs import command, environment_for
+from tests.runs import command
 from tests.writer import another_writer
 
 pytestmark = pytest.mark.slow
@@ -26,14 +24,7 @@ ITEMS = "olist_order_items_dataset.csv"
 
 def gated(warehouse: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line with the suites of :mod:`tests.gated`."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.gated", *words],
-        env=environment_for(warehouse, **environment),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
+    return command(warehouse, *words, module="tests.gated", **environment)
 
 
 @pytest.fixture(scope="session")
