@@ -41,7 +41,9 @@ REQUIREMENTS = (
     "xgboost",
 )
 _SQLITE = "sqlite:///"
+_DATABRICKS = "databricks"
 _TRACKING = "MLFLOW_TRACKING_URI"
+_REGISTRY = "MLFLOW_REGISTRY_URI"
 _PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -237,18 +239,21 @@ class Registry:
             mlflow = _quiet_mlflow()
             if self._uri.startswith(_SQLITE):
                 self._folder.mkdir(parents=True, exist_ok=True)
-            before = os.environ.get(_TRACKING)
+            before = {name: os.environ.get(name) for name in (_TRACKING, _REGISTRY)}
             mlflow.set_tracking_uri(self._uri)
-            # It leaves the address in the environment as well, where the next warehouse would take it for the user's.
-            if before is None:
-                os.environ.pop(_TRACKING, None)
+            # Left to itself it asks the Spark session of the process, which may have ended, where models go.
+            on_databricks = self._uri.startswith(_DATABRICKS)
+            mlflow.set_registry_uri(before[_REGISTRY] or (None if on_databricks else self._uri))
+            # It leaves the addresses in the environment, where the next warehouse would take them for the user's.
+            for name in (name for name, value in before.items() if value is None):
+                os.environ.pop(name, None)
             self._opened = mlflow.MlflowClient()
         return self._opened
 
     def _experiment(self, name: str) -> str:
         mlflow = _quiet_mlflow()
         local = self._uri.startswith(_SQLITE)
-        title = f"/Shared/customer_intelligence_lakehouse/{name}" if self._uri.startswith("databricks") else name
+        title = f"/Shared/customer_intelligence_lakehouse/{name}" if self._uri.startswith(_DATABRICKS) else name
         found = mlflow.get_experiment_by_name(title)
         if found is not None:
             return str(found.experiment_id)

@@ -18,6 +18,7 @@ import pytest
 from mlflow.telemetry.utils import is_telemetry_disabled
 
 from lakehouse.errors import LakehouseError
+from lakehouse.session import open_session
 from ml.candidate import Candidate, Decision
 from ml.registry import REQUIREMENTS, Registry, Version
 from tests.ml import mean_model
@@ -201,6 +202,12 @@ def test_a_server_of_the_users_is_used(
     assert not (gold / "mlflow.db").exists()
     assert (tmp_path / "models" / "mlartifacts").is_dir()
     assert [version.number for version in Registry(gold).versions("mean")] == [1]
+
+
+def test_a_session_that_has_ended_is_not_asked_where_models_go(registry: Registry, tmp_path: Path) -> None:
+    session: Any = open_session("local", tmp_path / "of_another_test")
+    session.client.release_session()
+    assert registry.versions("mean") == []
 
 
 @pytest.mark.parametrize(("schema", "expected"), [("dev", "shop.dev_ml.churn"), ("prod", "shop.ml.churn")])
