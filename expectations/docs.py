@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -72,10 +73,16 @@ def write(
     index(site).write_text(_index_page(list(newest), trend, index(site).parent), encoding="utf-8")
 
 
+@cache
+def _view() -> DefaultJinjaPageView:
+    """One for all pages: each view compiles its templates anew, which takes most of a page's time."""
+    return DefaultJinjaPageView()
+
+
 def _suite_page(result: ExpectationSuiteValidationResult) -> str:
     # The renderer stumbles over numpy's numbers; as JSON there are none.
     plain = expectationSuiteValidationResultSchema.load(json.loads(json.dumps(result.to_json_dict())))
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(plain))
+    page = _view().render(ValidationResultsPageRenderer().render(plain))
     page = NOWHERE.sub(r"\1", REMOTE.sub("", page)).replace("</head>", f"{STYLE}</head>", 1)
     return re.sub(r"(<body[^>]*>)", r"\1<p><a href='../index.html'>Data quality</a></p>", page, count=1)
 
