@@ -36,12 +36,13 @@ TIMES = 2
 """How often a training is timed; the quickest counts."""
 TRIED = {
     "dense": (
-        *((True, 1, ridge) for ridge in (15, 20, 25)),
-        *((True, 3, ridge) for ridge in (30, 40, 50)),
-        *((False, 1, ridge) for ridge in (0.2, 0.3)),
-        *((False, 3, ridge) for ridge in (0.2, 0.4)),
+        *((True, *pair) for pair in ((1, 15), (1, 25), (3, 40), (3, 60), (10, 90), (10, 110), (20, 150))),
+        *((False, *pair) for pair in ((1, 0.2), (1, 0.3), (3, 0.4), (3, 0.7), (10, 1.0), (10, 1.5), (30, 3.0))),
     ),
-    "olist baskets": ((True, 10, 0.1), (False, 10, 0.02), (False, 10, 0.1)),
+    "olist baskets": (
+        *((True, *pair) for pair in ((10, 0.1), (40, 0.1), (40, 1))),
+        *((False, *pair) for pair in ((10, 0.02), (10, 0.1), (40, 0.02), (40, 0.1))),
+    ),
 }
 """By frame: whether here or on Spark, alpha, and lambda, which Spark multiplies by a row's number of interactions."""
 FOLD_IN_RIDGES = (1, 10, 30)
