@@ -90,4 +90,6 @@ def _confidence(strengths: sparse.csr_matrix, params: AlsParams) -> sparse.csr_m
 
 
 def _start(random: np.random.Generator, rows: int, params: AlsParams) -> Factors:
-    return random.random((rows, params.factors), dtype=np.float32) * np.float32(0.01)
+    """Directions drawn evenly, as Spark MLlib starts: from positive numbers, sparse baskets are ranked worse."""
+    drawn = random.standard_normal((rows, params.factors), dtype=np.float32)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
