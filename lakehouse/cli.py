@@ -57,10 +57,22 @@ TERMINATED = 128 + signal.SIGTERM
 
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
 PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
+
+
+def _drop_day(text: str) -> datetime | None:
+    """A day, or none: a scheduler that has no day to name passes an empty text."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d") if text else None
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it as YYYY-MM-DD.") from None
+
+
 DeliveredOnOption = Annotated[
     datetime | None,
     typer.Option(
-        help="The day that this is a drop of: it may lack files, and files may lack rows.", formats=["%Y-%m-%d"]
+        help="The day that this is a drop of: it may lack files, and files may lack rows.",
+        parser=_drop_day,
+        metavar="YYYY-MM-DD",
     ),
 ]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
@@ -480,6 +492,10 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one clear message and a non-zero exit code."""
     try:
         app()
+    except SystemExit as end:
+        # A task of Databricks takes any SystemExit for a failure, also the one that says that all went well.
+        if end.code:
+            raise
     except LakehouseError as error:
         err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
         if error.mend:
