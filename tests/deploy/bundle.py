@@ -23,6 +23,17 @@ TARGETS = ("dev", "prod")
 INTERACTIVE_MINUTES = 15
 WAREHOUSE_MINUTES = 10
 SINGLE_NODE = {"spark.databricks.cluster.profile": "singleNode", "spark.master": "local[*]"}
+ENVIRONMENT = {
+    "LAKEHOUSE_TARGET",
+    "LAKEHOUSE_WAREHOUSE",
+    "LAKEHOUSE_SITE",
+    "DATABRICKS_CATALOG",
+    "DATABRICKS_SCHEMA",
+} | {
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+}
+"""Without them a task of the wheel would write where nobody looks."""
 TAGS = {"project", "environment", "cost_center"}
 GATED = ("silver", "gold", "marts")
 NODE_TYPES = ("dbt_task", "python_wheel_task", "power_bi_task")
@@ -48,11 +59,11 @@ class Outside(NamedTuple):
 
 def read(folder: Path = BUNDLE, optional: Sequence[str] = OPTIONAL) -> dict[str, Tree]:
     """The files of a bundle by their path in it, those that are optional included."""
-    root = yaml.safe_load((folder / "databricks.yml").read_text())
+    root = yaml.load((folder / "databricks.yml").read_text(), yaml.CSafeLoader)
     paths = [Path("databricks.yml")]
     for pattern in (*root.get("include", ()), *optional):
         paths += sorted(path.relative_to(folder) for path in folder.glob(pattern))
-    return {path.as_posix(): yaml.safe_load((folder / path).read_text()) for path in paths}
+    return {path.as_posix(): yaml.load((folder / path).read_text(), yaml.CSafeLoader) for path in paths}
 
 
 def merged(files: Mapping[str, Tree], target: str) -> Tree:
@@ -160,6 +171,8 @@ def _cost_faults(bundle: Tree) -> Iterator[str]:
             for cluster in resource.get("job_clusters", ()):
                 name = f"the job cluster {cluster['job_cluster_key']}"
                 yield from (f"{name} {fault}" for fault in _single_node_faults(cluster["new_cluster"]))
+                if lacking := sorted(ENVIRONMENT - set(cluster["new_cluster"].get("spark_env_vars", ()))):
+                    yield f"{name} is not told {', '.join(lacking)}"
 
 
 def _single_node_faults(cluster: Tree) -> Iterator[str]:
@@ -168,6 +181,9 @@ def _single_node_faults(cluster: Tree) -> Iterator[str]:
     if cluster.get("num_workers") != 0 or conf != SINGLE_NODE or tags.get("ResourceClass") != "SingleNode":
         yield "is not a single node"
     yield from _tag_faults("", set(tags))
+    for key in cluster.get("spark_conf", {}):
+        if re.search(r"key|secret|password|token|credential", key, re.IGNORECASE):
+            yield f"has {key} in its Spark configuration; secrets belong in a scope or the vault"
 
 
 def _tag_faults(name: str, tags: set[str]) -> Iterator[str]:
@@ -275,7 +291,7 @@ def _dbt_faults(task: Tree, outside: Outside, bundle: Tree) -> Iterator[str]:
         yield f"there is no dbt project at {dbt['project_directory']}"
         return
     synced = [(BUNDLE / path).resolve() for path in bundle["sync"]["paths"]]
-    config = yaml.safe_load((project / "dbt_project.yml").read_text())
+    config = yaml.load((project / "dbt_project.yml").read_text(), yaml.CSafeLoader)
     for folder in (".", *config["model-paths"]):
         if not any((project / folder).resolve().is_relative_to(path) for path in synced):
             yield f"dbt reads {folder}, which is not synced"

@@ -17,6 +17,7 @@ from databricks.bundles.schemas import Schema
 from databricks.bundles.sql_warehouses import SqlWarehouse
 from databricks.bundles.volumes import Volume
 
+from tests.deploy.broken import replace
 from tests.deploy.bundle import BUNDLE, TARGETS, Outside, faults, merged, read, resources
 
 TYPES: dict[str, Any] = {
@@ -79,7 +80,7 @@ FAULTS = [
     ),
     (JOB, "[score, all]", "[scores, all]", "No such command"),
     (JOB, "- --path\n", "- --folder\n", "No such option: --folder"),
-    (JOB, "[train, all]", "[train]", "Missing argument"),
+    (JOB, "[train, all]", "[train]", "Missing parameter: model"),
     (JOB, "../../../dist/*.whl", "../../dist/*.whl", "it does not bring the wheel"),
     # dbt tests what it builds.
     (JOB, "dbt build --selector gold", "dbt run --selector gold", "it must be `dbt build`"),
@@ -120,6 +121,9 @@ FAULTS = [
     (JOB, "      budget_policy_id: ${var.budget_policy_id}\n", "", "no budget policy"),
     (WAREHOUSE, "key: cost_center", "key: cost", "the warehouse lakehouse has no tag cost_center"),
     (JOB, "        cost_center: ${var.cost_center}\n\n", "\n", "the job lakehouse has no tag cost_center"),
+    # The cluster knows where things are, and no secret.
+    (JOB, "              LAKEHOUSE_WAREHOUSE: /local_disk0/lakehouse\n", "", "is not told LAKEHOUSE_WAREHOUSE"),
+    (JOB, "spark.sql.session.timeZone: UTC", "fs.azure.account.key.lake: x", "in its Spark configuration"),
     # A run is alone, ends, is heard of, and says what it tries again.
     (JOB, "max_concurrent_runs: 1", "max_concurrent_runs: 2", "two runs at a time"),
     (JOB, "      timeout_seconds: 10800\n", "", "it may run for ever"),
@@ -151,12 +155,6 @@ def copy(tmp_path: Path) -> Path:
     return Path(shutil.copytree(BUNDLE, tmp_path / "bundle"))
 
 
-def replace(folder: Path, file: str, old: str, new: str) -> None:
-    text = (folder / file).read_text()
-    assert old in text, f"{file} has changed: the fault can no longer be planted"
-    (folder / file).write_text(text.replace(old, new))
-
-
 def test_the_bundle_is_without_fault(outside: Outside) -> None:
     assert faults(read(), outside) == []
 
@@ -177,7 +175,7 @@ def test_databricks_own_types_take_every_resource(target: str) -> None:
     for kind, _, resource in resources(merged(read(), target)):
         TYPES[kind].from_dict(resource)
         kinds.add(kind)
-    assert "jobs" in kinds and "sql_warehouses" in kinds
+    assert {"jobs", "sql_warehouses"} <= kinds
 
 
 def test_databricks_own_types_refuse_a_field_that_is_not_theirs() -> None:

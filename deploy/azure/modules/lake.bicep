@@ -22,6 +22,7 @@ var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   // checkov:skip=CKV_AZURE_35: Clusters and serverless warehouses come from addresses that change; who may read is a matter of Entra ID alone.
   // checkov:skip=CKV_AZURE_59: As above.
+  // checkov:skip=CKV_AZURE_43: The name is computed: a prefix of small letters and digits, and thirteen characters of a hash.
   // checkov:skip=CKV_AZURE_206: What is in it can be made again from the deliveries; zone redundancy is enough.
   name: take(name, 24)
   location: location
