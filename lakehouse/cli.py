@@ -1,4 +1,4 @@
-"""The command line: ``lakehouse generate | ingest | build | run | validate | train | score | models``."""
+"""The command line: ``lakehouse generate | upload | ingest | build | run | validate | train | score | models``."""
 
 from __future__ import annotations
 
@@ -202,6 +202,30 @@ def ingest(
 
 
 @app.command()
+def upload(
+    path: PathOption,
+    to: Annotated[str, typer.Option(help="The folder: abfss://<container>@<account>.dfs.core.windows.net/<folder>.")],
+    source: SourceOption = "olist",
+    delivered_on: DeliveredOnOption = None,
+) -> None:
+    """Put landing files into a folder of a data lake in Azure, for a job there to take in.
+
+    A file that is there already is not sent again, nor are those parts of one that was stopped on its way. Signing in
+    is by the environment (AZURE_STORAGE_...), a managed identity, or az login. Needs the extra azure.
+
+    Example: lakehouse upload --path archive.zip --to abfss://bronze@account.dfs.core.windows.net/landing/2018-09-01
+    """
+    from lakehouse import upload as uploading
+
+    with _progress("What has arrived is kept; the same command goes on from there.") as update:
+        reports = uploading.upload(source, path, to, update, _day(delivered_on))
+    table = _table("Uploaded", "file", "bytes", "sent")
+    for sent in reports:
+        table.add_row(sent.file, f"{sent.size:,}", "there already" if sent.already_there else f"{sent.sent:,}")
+    out.print(table)
+
+
+@app.command()
 def build(
     layer: Annotated[str | None, typer.Option(help="One layer: silver, gold or marts. All by default.")] = None,
     target: TargetOption = "local",
@@ -361,11 +385,13 @@ def _cleaned_up_on_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[pipeline.Progress]:
+def _progress(
+    if_stopped: str = "The tables are as they were before the step that was under way.",
+) -> Iterator[pipeline.Progress]:
     """One line that says what is being worked on; it is gone when the work is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with _said_if_stopped("The tables are as they were before the step that was under way."), bar:
+    with _said_if_stopped(if_stopped), bar:
         task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:

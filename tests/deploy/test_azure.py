@@ -1,4 +1,4 @@
-"""The Azure files are whole and closed, Data Factory starts the one job; each check finds its fault in a broken copy."""
+"""The Azure files are whole and closed, Data Factory starts one job; each check finds its fault in a broken copy."""
 
 from __future__ import annotations
 
