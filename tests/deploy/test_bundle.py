@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import check_jsonschema
 import pytest
 from databricks.bundles.clusters import Cluster
 from databricks.bundles.jobs import Job
@@ -19,6 +18,7 @@ from databricks.bundles.volumes import Volume
 
 from tests.deploy.broken import replace
 from tests.deploy.bundle import BUNDLE, TARGETS, Outside, faults, merged, read, resources
+from tests.deploy.schemas import fit
 
 TYPES: dict[str, Any] = {
     "clusters": Cluster,
@@ -186,16 +186,9 @@ def test_databricks_own_types_refuse_a_field_that_is_not_theirs() -> None:
 
 
 def test_the_bundle_fits_its_schema(schema: Callable[[str], Path]) -> None:
-    assert invalid(schema("databricks_bundle.schema.json"), BUNDLE) == 0
+    assert fit(BUNDLE.rglob("*.yml"), "--schemafile", str(schema("databricks_bundle.schema.json")))
 
 
 def test_a_bundle_that_does_not_fit_its_schema_is_caught(copy: Path, schema: Callable[[str], Path]) -> None:
     replace(copy, JOB, "max_concurrent_runs: 1", "max_concurrent_run: 1")
-    assert invalid(schema("databricks_bundle.schema.json"), copy) != 0
-
-
-def invalid(schema: Path, folder: Path) -> int:
-    """The exit code of check-jsonschema over all files of a bundle."""
-    files = [str(path) for path in sorted(folder.rglob("*.yml"))]
-    assert len(files) >= 4
-    return check_jsonschema.main(["--schemafile", str(schema), *files])
+    assert not fit(copy.rglob("*.yml"), "--schemafile", str(schema("databricks_bundle.schema.json")))
