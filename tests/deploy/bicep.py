@@ -242,9 +242,9 @@ def _value_faults(
         for number, part in enumerate(value):
             yield from _value_faults(part, _resolved(kind["itemType"], types), types, names, f"{where}[{number}]")
     elif kind["$type"] == "UnionType" and isinstance(value, str) and value not in names and "${" not in value:
-        options = [_resolved(element, types) for element in kind["elements"]]
-        literals = {option.get("value") for option in options}
-        if all(option["$type"] == "StringLiteralType" for option in options) and value not in literals:
+        # The types let some pass that they do not know; one that we mistyped should not.
+        literals = {_resolved(element, types).get("value") for element in kind["elements"]} - {None}
+        if literals and value not in literals:
             yield f"{where} cannot be {value!r}"
     elif kind["$type"] == "BooleanType" and not isinstance(value, bool) and value not in names:
         yield f"{where} is neither true nor false"

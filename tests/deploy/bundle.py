@@ -27,13 +27,14 @@ ENVIRONMENT = {
     "LAKEHOUSE_TARGET",
     "LAKEHOUSE_WAREHOUSE",
     "LAKEHOUSE_SITE",
+    "DATABRICKS_HOST",
+    "DATABRICKS_HTTP_PATH",
     "DATABRICKS_CATALOG",
     "DATABRICKS_SCHEMA",
-} | {
     "MLFLOW_TRACKING_URI",
     "MLFLOW_REGISTRY_URI",
 }
-"""Without them a task of the wheel would write where nobody looks."""
+"""Without them a task would not find the tables, or write where nobody looks."""
 TAGS = {"project", "environment", "cost_center"}
 GATED = ("silver", "gold", "marts")
 NODE_TYPES = ("dbt_task", "python_wheel_task", "power_bi_task")
@@ -165,8 +166,8 @@ def _cost_faults(bundle: Tree) -> Iterator[str]:
                 yield f"the endpoint {key} has no budget policy"
             yield from _tag_faults(f"the endpoint {key}", {tag["key"] for tag in resource.get("tags", ())})
         elif kind == "jobs":
-            if resource.get("environments") and not resource.get("budget_policy_id"):
-                yield f"the job {key} uses serverless compute and has no budget policy"
+            if not resource.get("budget_policy_id"):
+                yield f"the job {key} has no budget policy"
             yield from _tag_faults(f"the job {key}", set(resource.get("tags", ())))
             for cluster in resource.get("job_clusters", ()):
                 name = f"the job cluster {cluster['job_cluster_key']}"
@@ -216,12 +217,9 @@ def _job_faults(job: Tree, outside: Outside, bundle: Tree) -> Iterator[str]:
     yield from (f"there is no job parameter {name}" for name in sorted(used - parameters))
     yield from (f"the job parameter {name} is used nowhere" for name in sorted(parameters - used))
     clusters = {cluster["job_cluster_key"] for cluster in job.get("job_clusters", ())}
-    environments = {environment["environment_key"] for environment in job.get("environments", ())}
     for key, task in tasks.items():
         if (name := task.get("job_cluster_key")) is not None and name not in clusters:
             yield f"{key}: there is no job cluster {name}"
-        if (name := task.get("environment_key")) is not None and name not in environments:
-            yield f"{key}: there is no environment {name}"
         if "dbt_task" in task:
             yield from (f"{key}: {fault}" for fault in _dbt_faults(task, outside, bundle))
         if "python_wheel_task" in task:
@@ -286,15 +284,33 @@ def _dbt_faults(task: Tree, outside: Outside, bundle: Tree) -> Iterator[str]:
             yield f"`{' '.join(words[:2])}` leaves the tests out; it must be `dbt build`"
         if (selector := _builds({"dbt_task": {"commands": [command]}})) not in outside.selectors:
             yield f"dbt has no selector {selector!r}"
+        if not any(
+            "dbt-databricks" in library.get("pypi", {}).get("package", "") for library in task.get("libraries", ())
+        ):
+            yield "it does not bring dbt-databricks"
+        target = words[words.index("--target") + 1] if "--target" in words[:-1] else ""
+        yield from _profile_faults(dbt, target)
     project = (BUNDLE / "resources" / dbt["project_directory"]).resolve()
     if not (project / "dbt_project.yml").exists():
         yield f"there is no dbt project at {dbt['project_directory']}"
         return
     synced = [(BUNDLE / path).resolve() for path in bundle["sync"]["paths"]]
     config = yaml.load((project / "dbt_project.yml").read_text(), yaml.CSafeLoader)
-    for folder in (".", *config["model-paths"]):
+    for folder in (".", dbt["profiles_directory"], *config["model-paths"]):
         if not any((project / folder).resolve().is_relative_to(path) for path in synced):
             yield f"dbt reads {folder}, which is not synced"
+
+
+def _profile_faults(dbt: Tree, target: str) -> Iterator[str]:
+    path = BUNDLE / "resources" / dbt["project_directory"] / dbt["profiles_directory"] / "profiles.yml"
+    if not path.exists():
+        yield f"there is no profile in {dbt['profiles_directory']}"
+        return
+    profile = yaml.load(path.read_text(), yaml.CSafeLoader)["lakehouse"]["outputs"].get(target)
+    if profile is None:
+        yield f"the profile has no target {target!r}"
+    elif "DBT_ACCESS_TOKEN" not in str(profile.get("token")):
+        yield f"the target {target} does not take the token that the task is given"
 
 
 def _wheel_faults(task: Tree, outside: Outside, defaults: Mapping[str, str]) -> Iterator[str]:

@@ -50,12 +50,11 @@ FAULTS = [
         "job_cluster_key: node\n          libraries: &",
         "cluster node",
     ),
-    (
-        JOB,
-        "environment_key: dbt\n          dbt_task: &dbt",
-        "environment_key: sql\n          dbt_task: &dbt",
-        "environment sql",
-    ),
+    (JOB, "profiles_directory: ../profiles", "profiles_directory: ../profile", "there is no profile in ../profile"),
+    (JOB, "--target databricks --selector gold", "--target prod --selector gold", "the profile has no target 'prod'"),
+    (JOB, "--target databricks --selector gold", "--target spark --selector gold", "does not take the token"),
+    (JOB, "package: dbt-databricks", "package: dbt-spark", "it does not bring dbt-databricks"),
+    (ROOT_FILE, "    - ../../profiles\n", "", "dbt reads ../profiles, which is not synced"),
     (JOB, "{{job.parameters.landing_folder}}", "{{job.parameters.folder}}", "there is no job parameter folder"),
     (JOB, 'left: "{{job.parameters.train}}"', 'left: "true"', "the job parameter train is used nowhere"),
     (JOB, "sql_warehouses.lakehouse.id", "sql_warehouses.warehouse.id", "no resource sql_warehouses.warehouse"),
@@ -83,8 +82,13 @@ FAULTS = [
     (JOB, "[train, all]", "[train]", "Missing parameter: model"),
     (JOB, "../../../dist/*.whl", "../../dist/*.whl", "it does not bring the wheel"),
     # dbt tests what it builds.
-    (JOB, "dbt build --selector gold", "dbt run --selector gold", "it must be `dbt build`"),
-    (JOB, "dbt build --selector gold", "dbt build --selector golden", "dbt has no selector 'golden'"),
+    (
+        JOB,
+        "dbt build --target databricks --selector gold",
+        "dbt run --target databricks --selector gold",
+        "it must be `dbt build`",
+    ),
+    (JOB, "--selector gold", "--selector golden", "dbt has no selector 'golden'"),
     # Nothing gets past a gate.
     (
         JOB,
