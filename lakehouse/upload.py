@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient
 
 MANIFEST = "delivery.json"
+NO_CONTAINER = "ContainerNotFound"
 BLOCK_BYTES = 8 << 20
 RETRIES = 3
 """How often a request is tried again before the upload gives up."""
@@ -156,7 +157,7 @@ async def _is_there(blob: BlobClient, file: _File) -> bool:
         try:
             there = await blob.get_blob_properties(retry_total=RETRIES)
         except ResourceNotFoundError as error:
-            if error.error_code == "ContainerNotFound":
+            if _code(error) == NO_CONTAINER:
                 raise
             return False
     return bool(there.size == file.size and (there.metadata or {}).get("sha256") == file.sha256)
@@ -205,7 +206,7 @@ async def _remove(blob: BlobClient) -> None:
         try:
             await blob.delete_blob(retry_total=RETRIES)
         except ResourceNotFoundError as error:
-            if error.error_code == "ContainerNotFound":
+            if _code(error) == NO_CONTAINER:
                 raise
 
 
@@ -223,7 +224,7 @@ def _explained(place: _Place) -> Iterator[None]:
         yield
     except AzureError as error:
         status = getattr(error, "status_code", None)
-        if getattr(error, "error_code", None) == "ContainerNotFound":
+        if _code(error) == NO_CONTAINER:
             what = f"There is no container {place.container} in that account."
             mend = "Look at the address; deploy/azure makes the containers bronze, silver and gold."
         elif isinstance(error, ClientAuthenticationError) or status in (401, 403):
@@ -236,6 +237,11 @@ def _explained(place: _Place) -> Iterator[None]:
             what = f"{place.address} cannot be reached: {_first_line(error)}"
             mend = "Look at the address and the network, then run the command again: what is there is not sent again."
         raise LakehouseError(what, mend) from error
+
+
+def _code(error: Exception) -> str:
+    """What the storage service calls an error; its library adds it to the class of another."""
+    return str(getattr(error, "error_code", ""))
 
 
 def _first_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from lakehouse.settings import ROOT
 
@@ -315,10 +315,11 @@ def _profile_faults(dbt: Tree, target: str) -> Iterator[str]:
 
 def _wheel_faults(task: Tree, outside: Outside, defaults: Mapping[str, str]) -> Iterator[str]:
     wheel = task["python_wheel_task"]
-    words = [
-        re.sub(r"\{\{job\.parameters\.(\w+)\}\}", lambda name: defaults.get(name[1], ""), word)
-        for word in wheel.get("parameters", ())
-    ]
+
+    def default(reference: re.Match[str]) -> str:
+        return defaults.get(reference[1], "")
+
+    words = [re.sub(r"\{\{job\.parameters\.(\w+)\}\}", default, word) for word in wheel.get("parameters", ())]
     if wheel["package_name"] != outside.package:
         yield f"the wheel is not called {wheel['package_name']}"
     if wheel["entry_point"] not in outside.entry_points:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from lakehouse.settings import DBT_PROJECT, ROOT
 from tests.conftest import Once, need
