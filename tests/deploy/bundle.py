@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "LAKEHOUSE_TARGET",
     "LAKEHOUSE_WAREHOUSE",
     "LAKEHOUSE_SITE",
+    "LAKEHOUSE_CHECKPOINTS",
     "DATABRICKS_HOST",
     "DATABRICKS_HTTP_PATH",
     "DATABRICKS_CATALOG",
@@ -139,6 +140,13 @@ def _reference_faults(bundle: Tree) -> Iterator[str]:
     for kind, key in sorted(set(re.findall(r"\$\{resources\.(\w+)\.(\w+)\.\w+\}", written))):
         if key not in bundle["resources"].get(kind, {}):
             yield f"there is no resource {kind}.{key}"
+    if bundle["mode"] == "production":
+        made = {
+            (one["schema_name"].split(".")[-2], one["name"])
+            for one in bundle["resources"].get("volumes", {}).values()
+        }
+        named = set(re.findall(r"/Volumes/\$\{var\.catalog\}/(\w+)/(\w+)", written))
+        yield from (f"nobody makes the volume {schema}/{name}" for schema, name in sorted(named - made))
     for path in bundle["sync"]["paths"]:
         if not (BUNDLE / path).is_dir():
             yield f"there is no folder {path} to sync"

@@ -64,6 +64,7 @@ FAULTS = [
     (ROOT_FILE, "../../python_models", "../../models", "there is no folder ../../models to sync"),
     (ROOT_FILE, "    - ../../python_models\n", "", "dbt reads ../python_models, which is not synced"),
     (JOB, "../../../dbt_project", "../../dbt_project", "there is no dbt project"),
+    (CATALOG, "name: checkpoints", "name: memory", "nobody makes the volume landing/checkpoints"),
     # The wheel has what the tasks call, and the command line takes their words.
     (
         JOB,
