@@ -1,4 +1,4 @@
-"""The command line: ``lakehouse generate | ingest | build | run | validate | train | score | models``."""
+"""The command line: ``lakehouse generate | upload | ingest | build | run | validate | train | score | models``."""
 
 from __future__ import annotations
 
@@ -57,10 +57,22 @@ TERMINATED = 128 + signal.SIGTERM
 
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
 PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
+
+
+def _drop_day(text: str) -> datetime | None:
+    """A day, or none: a scheduler that has no day to name passes an empty text."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d") if text else None
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write it as YYYY-MM-DD.") from None
+
+
 DeliveredOnOption = Annotated[
     datetime | None,
     typer.Option(
-        help="The day that this is a drop of: it may lack files, and files may lack rows.", formats=["%Y-%m-%d"]
+        help="The day that this is a drop of: it may lack files, and files may lack rows.",
+        parser=_drop_day,
+        metavar="YYYY-MM-DD",
     ),
 ]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
@@ -187,6 +199,30 @@ def ingest(
         report = pipeline.ingest(source, path, target, settings.warehouse(), update, _day(delivered_on))
     _print_files(report)
     _print_checks(report.checks)
+
+
+@app.command()
+def upload(
+    path: PathOption,
+    to: Annotated[str, typer.Option(help="The folder: abfss://<container>@<account>.dfs.core.windows.net/<folder>.")],
+    source: SourceOption = "olist",
+    delivered_on: DeliveredOnOption = None,
+) -> None:
+    """Put landing files into a folder of a data lake in Azure, for a job there to take in.
+
+    A file that is there already is not sent again, nor are those parts of one that was stopped on its way. Signing in
+    is by the environment (AZURE_STORAGE_...), a managed identity, or az login. Needs the extra azure.
+
+    Example: lakehouse upload --path archive.zip --to abfss://bronze@account.dfs.core.windows.net/landing/2018-09-01
+    """
+    from lakehouse import upload as uploading
+
+    with _progress("What has arrived is kept; the same command goes on from there.") as update:
+        reports = uploading.upload(source, path, to, update, _day(delivered_on))
+    table = _table("Uploaded", "file", "bytes", "sent")
+    for sent in reports:
+        table.add_row(sent.file, f"{sent.size:,}", "there already" if sent.already_there else f"{sent.sent:,}")
+    out.print(table)
 
 
 @app.command()
@@ -349,11 +385,13 @@ def _cleaned_up_on_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[pipeline.Progress]:
+def _progress(
+    if_stopped: str = "The tables are as they were before the step that was under way.",
+) -> Iterator[pipeline.Progress]:
     """One line that says what is being worked on; it is gone when the work is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with _said_if_stopped("The tables are as they were before the step that was under way."), bar:
+    with _said_if_stopped(if_stopped), bar:
         task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:
@@ -480,6 +518,10 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one clear message and a non-zero exit code."""
     try:
         app()
+    except SystemExit as end:
+        # A task of Databricks takes any SystemExit for a failure, also the one that says that all went well.
+        if end.code:
+            raise
     except LakehouseError as error:
         err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
         if error.mend:

@@ -35,9 +35,12 @@ def lakehouse(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
     def run(*words: str) -> Answer:
         monkeypatch.setattr(sys, "argv", ["lakehouse", *words])
-        with pytest.raises(SystemExit) as ended:
+        code = 0
+        try:
             cli.main()
-        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Answer(code, *capsys.readouterr())
 
     return run
 

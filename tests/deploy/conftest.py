@@ -1,0 +1,44 @@
+"""What the tests of the deployment share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped,unused-ignore]
+
+from lakehouse.settings import DBT_PROJECT, ROOT
+from tests.conftest import Once, need
+from tests.deploy import wheel as wheels
+from tests.deploy.bundle import Outside
+from tests.deploy.wheel import Wheel
+
+
+@pytest.fixture(scope="session")
+def wheel(once: Once) -> Wheel:
+    """The wheel, built once."""
+    (path,) = once("wheel", wheels.build).glob("*.whl")
+    return wheels.read(path)
+
+
+@pytest.fixture(scope="session")
+def outside(wheel: Wheel) -> Outside:
+    """What the bundle leans on."""
+    selectors = yaml.safe_load((DBT_PROJECT / "selectors.yml").read_text())["selectors"]
+    names = frozenset(selector["name"] for selector in selectors)
+    return Outside(wheel.package, frozenset(wheel.entry_points), wheels.command_fault, names)
+
+
+@pytest.fixture(scope="session")
+def schema() -> Callable[[str], Path]:
+    """Finds a schema of Databricks or Azure; they lie beside the repository, or where SCHEMAS says."""
+    folder = Path(os.environ.get("SCHEMAS") or ROOT.parent / "shared" / "schemas")
+
+    def find(name: str) -> Path:
+        path = folder / name
+        need(path.exists(), "REQUIRE_SCHEMAS", f"{path} is not there; SCHEMAS names the folder of the schemas")
+        return path
+
+    return find
