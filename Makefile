@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test study test-fast chaos mutants lint format clean
+.PHONY: help demo test study test-fast chaos parity mutants check-deploy lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,13 @@ test: .venv/.installed ## Set up and run all tests; those that need the Olist ar
 chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
 	@$(BIN)/python -m pytest -m chaos
 
+parity: .venv/.installed ## The whole project on Apache Spark: the real shop's tables, unit tests, models, and a cluster. Needs Java 17.
+	@$(BIN)/python -m pytest -m parity
+
+check-deploy: .venv/.installed ## Checkov over the Azure files, in an environment of its own.
+	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check "checkov>=3.2"; }
+	@CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov REQUIRE_CHECKOV=1 $(BIN)/python -m pytest tests/deploy/test_checkov.py
+
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)
 
@@ -44,7 +51,7 @@ study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast,
 	@$(BIN)/python -m tests.studies.$(NAME) $(ARGS)
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos"
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos and not parity"
 
 lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every target with deprecations as errors.
 	@$(BIN)/ruff check .

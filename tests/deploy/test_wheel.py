@@ -123,7 +123,6 @@ def test_the_checkout_cannot_be_seen_from_there(place: Place, wheel: Wheel) -> N
     assert "No module named 'tests" in run.stderr, "the other tests prove nothing"
 
 
-@pytest.mark.xfail(strict=True, reason="pyproject.toml still lists the engines among what every place needs")
 def test_the_wheel_puts_no_spark_over_that_of_the_cluster(wheel: Wheel) -> None:
     assert not wheel.requires & FROM_RUNTIME
 
