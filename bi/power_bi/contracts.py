@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +12,18 @@ import yaml
 
 from expectations.results import SCHEMA as CHECK_RESULTS
 from lakehouse.settings import DBT_PROJECT
-from ml.contracts import CONTRACTS
 
-FOLDERS = ("gold", "marts")
-ML_TABLES = ("revenue_forecast", "demand_forecast", "forecast_backtest", "model_metrics")
+FOLDERS = ("models/gold", "models/marts")
+SEEDS = ("executive_targets",)
 
 LEFT_OUT = {
     "churn_examples": "a person has a row for each reference date: what a model learns from, not what people look at",
     "interaction_matrix": "what the recommender learns from; product_affinity and product_performance show its sums",
+    "weekly_revenue": "weekly_performance has the same weeks and more columns; freight is in fct_order_items",
+    "executive_overview": "fixed periods; the model compares whatever days are chosen, and a test compares the two",
+    "sales_breakdown": "fixed periods, as executive_overview",
+    "forecast_accuracy": "measures work it out from forecast_history, for whatever weeks are chosen",
+    "risk_grid": "bins for a page that cannot draw every person; the model has the people",
     "int_channel_attribution": "private to channel_attribution",
     "int_customer_value": "private to customer_value",
     "int_product_affinity": "private to product_affinity",
@@ -69,7 +72,7 @@ class Table:
 
 
 def dbt_tables(project: Path = DBT_PROJECT) -> dict[str, Table]:
-    """Every Gold table and mart with an enforced contract, what models write, and the results of the checks.
+    """Every Gold table and mart with an enforced contract, the targets, and the results of the checks.
 
     Args:
         project: the folder of the dbt project.
@@ -87,23 +90,24 @@ def dbt_tables(project: Path = DBT_PROJECT) -> dict[str, Table]:
     }
     tables = {}
     for folder in FOLDERS:
-        for path in sorted((project / "models" / folder).glob("*.yml")):
-            for node in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+        for path in sorted((project / folder).glob("*.yml")):
+            for node in _nodes(path, "models"):
                 types = {column["name"]: column.get("data_type") for column in node["columns"]}
                 if missing := [name for name, data_type in types.items() if not data_type]:
                     raise ValueError(f"{node['name']} gives no data_type for {', '.join(missing)} ({path})")
                 tables[node["name"]] = _table("gold", node, types, docs)
-    for schema, wanted in (
-        ("ml", {name: CONTRACTS[name].schema for name in ML_TABLES}),
-        ("quality", {"check_results": CHECK_RESULTS}),
-    ):
-        path = project / "models" / schema / "_sources.yml"
-        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
-            for node in source["tables"]:
-                if node["name"] in wanted:
-                    types = {field.name: _spark_type(field.type) for field in wanted[node["name"]]}
-                    tables[node["name"]] = _table(schema, node, types, docs)
-    return tables
+    for name in SEEDS:
+        [node] = _nodes(project / "seeds" / f"{name}.yml", "seeds")
+        tables[name] = _table("gold", node, node["config"]["column_types"], docs)
+    [source] = _nodes(project / "models" / "quality" / "_sources.yml", "sources")
+    [node] = [table for table in source["tables"] if table["name"] == "check_results"]
+    types = {field.name: _spark_type(field.type) for field in CHECK_RESULTS}
+    return tables | {"check_results": _table("quality", node, types, docs)}
+
+
+def _nodes(path: Path, kind: str) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8")).get(kind, [])
+    return nodes
 
 
 def shared_tables(project: Path = DBT_PROJECT) -> dict[str, Table]:
@@ -125,7 +129,7 @@ def _table(schema: str, node: dict[str, Any], types: dict[str, str], docs: dict[
         schema,
         node["name"],
         _text(node["description"], docs),
-        tuple(grains[0]) if grains else _key_of(schema, node["name"]),
+        tuple(grains[0]) if grains else (),
         tuple(
             Column(
                 name,
@@ -137,10 +141,6 @@ def _table(schema: str, node: dict[str, Any], types: dict[str, str], docs: dict[
             for name, data_type in types.items()
         ),
     )
-
-
-def _key_of(schema: str, name: str) -> tuple[str, ...]:
-    return CONTRACTS[name].key if schema == "ml" else ()
 
 
 def _reference(column: dict[str, Any]) -> tuple[str, str] | None:
@@ -161,18 +161,5 @@ def _text(description: str, docs: dict[str, str]) -> str:
     return " ".join(_DOC_CALL.sub(block, description).split())
 
 
-@functools.cache
 def _spark_type(data_type: pa.DataType) -> str:
-    names = {
-        pa.string(): "string",
-        pa.int32(): "int",
-        pa.int64(): "bigint",
-        pa.float64(): "double",
-        pa.bool_(): "boolean",
-        pa.date32(): "date",
-    }
-    if pa.types.is_timestamp(data_type):
-        return "timestamp"
-    if pa.types.is_decimal(data_type):
-        return f"decimal({data_type.precision},{data_type.scale})"
-    return names[data_type]
+    return "timestamp" if pa.types.is_timestamp(data_type) else str(data_type)

@@ -7,6 +7,7 @@ from a dimension to what refers to it. TMDL: https://learn.microsoft.com/analysi
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,15 @@ ROLES = {
     ("customer_cohorts", "active_month"): "dim_date",
     ("customer_cohorts", "cohort_month"): "dim_date",
     ("conversion_funnel", "week_start"): "dim_date",
-    ("revenue_forecast", "week_start"): "dim_date",
-    ("demand_forecast", "week_start"): "dim_date",
-    ("forecast_backtest", "week_start"): "dim_date",
-    ("forecast_backtest", "origin_week"): "dim_date",
+    ("revenue_outlook", "week_start"): "dim_date",
+    ("forecast_history", "week_start"): "dim_date",
+    ("forecast_history", "origin_week"): "dim_date",
     ("inventory_plan", "covers_until"): "dim_date",
     ("whale_call_list", "suggested_product_id"): "dim_product",
+    ("retention_campaign", "next_product_id"): "dim_product",
+    ("retention_campaign", "buy_again_product_id"): "dim_product",
+    ("customer_offers", "next_product_id"): "dim_product",
+    ("customer_offers", "buy_again_product_id"): "dim_product",
     ("product_affinity", "other_product_id"): "dim_product",
 }
 """References that neither a name nor a dbt test tells. Of several from one table to one dimension the first is active."""
@@ -38,20 +42,22 @@ ROLES = {
 NEVER_ACTIVE = {("dim_customer", "cohort_month")}
 """A day filters orders, not the people who made them; it would reach orders on two ways."""
 
-HIDDEN = {"order_id", "order_item_id", "session_id", "visitor_id", "week_start", "active_month", "model_name"}
-"""Columns of facts that only measures use, or that a dimension shows better."""
+HIDDEN = {
+    "order_id",
+    "order_item_id",
+    "session_id",
+    "visitor_id",
+    "week_start",
+    "purchase_date",
+    "session_date",
+    "active_month",
+    "origin_week",
+}
+"""Columns of facts that only measures use, or that a dimension shows better; so are keys of dimensions in facts."""
 
 SORTED_BY = {("dim_date", "month_name"): "month", ("dim_date", "weekday_name"): "iso_weekday"}
 
-SHARES = {
-    "retention",
-    "removal_effect",
-    "confidence",
-    "view_confidence",
-    "probability_alive",
-    "repurchase_probability",
-    "churn_probability",
-}
+SHARES = re.compile(r"(\w+_)?(rate|share|probability|retention|confidence|removal_effect)|probability_alive")
 """Numbers from 0 to 1 that people read in per cent."""
 
 PARAMETERS = {
@@ -59,11 +65,10 @@ PARAMETERS = {
     "DatabricksHttpPath": "/sql/1.0/warehouses/0000000000000000",
     "DatabricksCatalog": "main",
     "GoldSchema": "gold",
-    "MlSchema": "ml",
     "QualitySchema": "quality",
 }
 FOLDER_PARAMETER = {"GoldFolder": "C:\\customer-intelligence-lakehouse\\site\\data\\"}
-SCHEMA_PARAMETER = {"gold": "GoldSchema", "ml": "MlSchema", "quality": "QualitySchema"}
+SCHEMA_PARAMETER = {"gold": "GoldSchema", "quality": "QualitySchema"}
 
 CONTACTS = "whale_call_list"
 CONTACTS_ROLE = "customer_care"
@@ -145,7 +150,7 @@ def contacts_model() -> dict[str, str]:
         f"role {CONTACTS_ROLE}\n\tmodelPermission: read\n\n"
         f"\ttablePermission {CONTACTS} = {CONTACTS}[has_consent] = TRUE()\n"
     )
-    parameters = {name: value for name, value in PARAMETERS.items() if name not in ("MlSchema", "QualitySchema")}
+    parameters = {name: value for name, value in PARAMETERS.items() if name != "QualitySchema"}
     return {
         **_frame("contacts", [CONTACTS], parameters, [CONTACTS_ROLE]),
         f"definition/tables/{CONTACTS}.tmdl": _table(table, "databricks", [], ""),
@@ -229,7 +234,7 @@ def _table(table: Table, source: str, links: list[Relationship], calculated: str
 def _column(table: Table, column: Column, is_reference: bool) -> list[str]:
     kind, shown = _type(column)
     is_dimension = table.name.startswith("dim_")
-    hidden = is_reference or (column.name in HIDDEN and not is_dimension)
+    hidden = (is_reference and column.name in DIMENSIONS) or (column.name in HIDDEN and not is_dimension)
     lines = [f"\t/// {column.description}", f"\tcolumn {column.name}", f"\t\tdataType: {kind}"]
     if hidden:
         lines.append("\t\tisHidden")
@@ -247,7 +252,7 @@ def _column(table: Table, column: Column, is_reference: bool) -> list[str]:
 
 def _type(column: Column) -> tuple[str, str | None]:
     """Power BI's type, and how it is shown. Its decimal keeps four places: what has more becomes a double."""
-    if column.name in SHARES:
+    if SHARES.fullmatch(column.name):
         return "double", "0.0%"
     match column.data_type.partition("("):
         case ["string", _, _]:
