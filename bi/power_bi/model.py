@@ -252,8 +252,11 @@ def _column(table: Table, column: Column, is_reference: bool) -> list[str]:
 
 def _type(column: Column) -> tuple[str, str | None]:
     """Power BI's type, and how it is shown. Its decimal keeps four places: what has more becomes a double."""
-    if SHARES.fullmatch(column.name):
-        return "double", "0.0%"
+    kind, shown = _type_of(column)
+    return kind, "0.0%" if SHARES.fullmatch(column.name) else shown
+
+
+def _type_of(column: Column) -> tuple[str, str | None]:
     match column.data_type.partition("("):
         case ["string", _, _]:
             return "string", None
