@@ -126,7 +126,8 @@ def shared_model(source: str) -> dict[str, str]:
     tables = shared_tables()
     links = relationships(tables)
     drawn = {
-        f"definition/tables/{path.name}": path.read_text(encoding="utf-8") for path in (MEASURES_FILE, COMPARISON_FILE)
+        f"definition/tables/{path.name}": path.read_text(encoding="utf-8")
+        for path in (MEASURES_FILE, COMPARISON_FILE)
     }
     files = {
         f"definition/tables/{name}.tmdl": _table(table, source, links, _calculated_columns().get(name, ""))
@@ -179,7 +180,9 @@ def as_json(content: object) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _frame(name: str, tables: list[str], parameters: dict[str, str], roles: list[str] | None = None) -> dict[str, str]:
+def _frame(
+    name: str, tables: list[str], parameters: dict[str, str], roles: list[str] | None = None
+) -> dict[str, str]:
     lines = ["model Model", "\tculture: en-US", "\tdefaultPowerBIDataSourceVersion: powerBI_V3"]
     lines += ["\tdiscourageImplicitMeasures", "\tsourceQueryCulture: en-US", ""]
     # Desktop would make a hidden date table for every date; ours is marked.

@@ -142,7 +142,12 @@ def _visual(visual: dict[str, Any], order: int) -> dict[str, Any]:
         body["query"] = {"queryState": {role: {"projections": list(_projections(fields[role]))} for role in fields}}
         if by := visual.get("sort"):
             body["query"]["sortDefinition"] = {
-                "sort": [{"field": _field(by.removeprefix("-")), "direction": "Descending" if by[0] == "-" else "Ascending"}]
+                "sort": [
+                    {
+                        "field": _field(by.removeprefix("-")),
+                        "direction": "Descending" if by[0] == "-" else "Ascending",
+                    }
+                ]
             }
     if objects := dict(_objects(visual)):
         body["objects"] = objects
@@ -264,5 +269,3 @@ def _text(text: str) -> dict[str, Any]:
 
 def _literal(value: str) -> dict[str, Any]:
     return {"expr": {"Literal": {"Value": value}}}
-
-
