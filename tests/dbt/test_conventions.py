@@ -146,6 +146,18 @@ def test_every_gold_table_has_a_reader_with_an_owner(manifest: Any) -> None:
         assert exposure.description.strip(), exposure.name
 
 
+def test_what_models_write_names_the_exposures_that_write_it(manifest: Any) -> None:
+    """dbt's graph is cut at the ml sources; the lineage page joins it by these names, so both ends must be there."""
+    models_of = {exposure.name for exposure in manifest.exposures.values() if exposure.type == "ml"}
+    named = set()
+    for source in manifest.sources.values():
+        produced_by = source.config.meta.get("produced_by", [])
+        assert bool(produced_by) == (source.source_name == "ml"), source.name
+        assert set(produced_by) <= models_of, source.name
+        named.update(produced_by)
+    assert named == models_of
+
+
 def test_gold_is_public_and_what_it_is_made_of_is_not(manifest: Any) -> None:
     for model in models(manifest):
         public = model.schema == "gold" and model.language == "sql"

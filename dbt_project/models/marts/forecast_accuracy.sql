@@ -1,5 +1,5 @@
 with history as (
-    select * from {{ ref('forecast_history') }}
+    select * from {{ ref('forecast_errors') }}
     where series = 'total'
 ),
 
