@@ -11,7 +11,8 @@ from bi.dashboards.gold import Gold, Row
 from bi.dashboards.words import Metric
 
 UNTRAINED = "No model has been trained yet. Run lakehouse train all, lakehouse score all and lakehouse build --layer marts."
-AGAINST = {"previous": "on the {} before", "year_ago": "on the year before"}
+AGAINST = {"previous": "on previous", "year_ago": "on year ago"}
+NAMES = {"previous": "Previous", "year_ago": "Year ago"}
 WITHIN = {"previous": "the {} before", "year_ago": "the same {} a year before"}
 GROUPS = {
     "Revenue": (
@@ -94,7 +95,8 @@ def _panels(gold: Gold, status: Row, outlook: Sequence[Row], accuracy: Sequence[
         panels.append(
             {
                 "weeks": weeks,
-                "range": f"{words.day(now['period_start'])} to {words.day(now['period_end'])}",
+                "range": _dates(now),
+                "against": [(NAMES[period], _dates(row)) for period, row in periods.items()],
                 "headline": headline(now, periods),
                 "groups": groups,
                 "splits": [_split(period, row) for period, row in periods.items()],
@@ -102,6 +104,10 @@ def _panels(gold: Gold, status: Row, outlook: Sequence[Row], accuracy: Sequence[
             }
         )
     return panels
+
+
+def _dates(row: Row) -> str:
+    return f"{words.day(row['period_start'])} to {words.day(row['period_end'])}"
 
 
 def card(metric: Metric, now: Row, periods: Mapping[str, Row], target: Decimal | None = None) -> dict[str, Any]:
@@ -114,7 +120,7 @@ def card(metric: Metric, now: Row, periods: Mapping[str, Row], target: Decimal |
         "value": words.figure(value, metric.unit),
         "note": metric.note,
         "deltas": [
-            delta(value, row[metric.column], metric, AGAINST[period].format(words.length(now["weeks"])))
+            delta(value, row[metric.column], metric, AGAINST[period])
             for period, row in periods.items()
             if row[metric.column] is not None and value is not None
         ],

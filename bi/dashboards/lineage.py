@@ -16,7 +16,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from lakehouse.landing import SOURCES
 
-STAGES = ("Delivered files", "Bronze", "Silver", "Gold", "Models", "What models write", "Gold marts", "Readers")
+STAGES = ("Delivered files", "Bronze", "Judged rows", "Silver", "Gold", "Models", "What models write", "Gold marts", "Readers")
 START = "gold.executive_overview"
 DIALECT = "spark"
 
@@ -159,6 +159,8 @@ def _stage(node: Mapping[str, Any]) -> str:
         return {"bronze": "Bronze", "ml": "What models write"}[node["source_name"]]
     if "/marts/" in node["original_file_path"]:
         return "Gold marts"
+    if node["name"].startswith(("stg_", "quarantined_")):
+        return "Judged rows"
     return "Silver" if node["schema"].endswith("silver") else "Gold"
 
 
