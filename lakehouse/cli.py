@@ -241,9 +241,10 @@ def run(
 
 @app.command()
 def site(target: TargetOption = "local") -> None:
-    """Write the pages over the tables as they are: dashboards, lineage, dbt docs, model cards, and Parquet files for Power BI.
+    """Write the pages over the tables as they are: dashboards, lineage, dbt docs, model cards.
 
-    They are files that need no server and no network; open the first in a browser. No table changes.
+    They are files that need no server and no network; open the first in a browser. Beside them are the Parquet files
+    that Power BI reads without Databricks. No table changes.
 
     Example: lakehouse site
     """

@@ -121,8 +121,8 @@ class Documentation(NamedTuple):
 def document(target: str) -> Documentation:
     """Describe the project and its tables.
 
-    Nothing is compiled for it, which would take longer than all the rest: the manifest holds the code that was compiled when
-    a model was last built, and none for those that were never built here.
+    Nothing is compiled for it, which would take longer than all the rest: the manifest holds the code that was
+    compiled when a model was last built, and none for those that were never built here.
 
     Raises:
         DbtFailed: the project does not parse, or a table cannot be described.

@@ -1,7 +1,8 @@
 """Charts as Vega-Lite, written with altair.
 
-Colours are names that begin with ``@``: the page puts in those of its style sheet, so that a chart follows it from light
-to dark. Weeks are days without a time; their axes are in UTC, or west of Greenwich each week would begin on Sunday.
+Colours are names that begin with ``@``: the page puts in those of its style sheet, so that a chart follows it from
+light to dark. Weeks are days without a time; their axes are in UTC, or west of Greenwich each week would begin on
+Sunday.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def lines(rows: Sequence[Row], title: str, number: str, names: Sequence[str], *,
                 legend=legend,
             ),
             strokeDash=alt.StrokeDash(
-                "series:N", scale=alt.Scale(domain=list(names), range=[[1, 0], [5, 3], [2, 2]][: len(names)]), legend=legend
+                "series:N",
+                scale=alt.Scale(domain=list(names), range=[[1, 0], [5, 3], [2, 2]][: len(names)]),
+                legend=legend,
             ),
             tooltip=[
                 alt.Tooltip("week:T", title="week of", format="%d %b %Y", formatType="utc"),
@@ -164,7 +167,12 @@ def stacked(rows: Sequence[Row], title: str, names: Sequence[str]) -> Spec:
 
 
 def bars(
-    rows: Sequence[Row], title: str, number: str = WHOLE, *, ticks: Sequence[tuple[str, str]] = (), colour: str = "@accent"
+    rows: Sequence[Row],
+    title: str,
+    number: str = WHOLE,
+    *,
+    ticks: Sequence[tuple[str, str]] = (),
+    colour: str = "@accent",
 ) -> Spec:
     """A horizontal bar for each name, in the order given, and ticks for what it is compared with.
 
@@ -203,7 +211,12 @@ def whale_map(grid: Sequence[Row], whales: Sequence[Row]) -> Spec:
         grid: ``from``, ``to``, ``spend_from``, ``spend_to``, ``people``.
         whales: ``days``, ``spend``, ``expected``.
     """
-    x = alt.X("from:Q", title="days since the last order", axis=alt.Axis(grid=False, tickCount=8), scale=alt.Scale(nice=False))
+    x = alt.X(
+        "from:Q",
+        title="days since the last order",
+        axis=alt.Axis(grid=False, tickCount=8),
+        scale=alt.Scale(nice=False),
+    )
     scale = alt.Scale(type="log", domainMin=10, nice=False)
     axis = alt.Axis(format="~s", grid=False, values=[10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800])
     field = (
@@ -252,7 +265,9 @@ def cohorts(rows: Sequence[Row]) -> Spec:
         alt.Chart(_data(rows))
         .mark_rect(stroke="@panel", strokeWidth=1)
         .encode(
-            x=alt.X("since:O", title="months since the first purchase", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=alt.X(
+                "since:O", title="months since the first purchase", axis=alt.Axis(labelAngle=0, labelOverlap=True)
+            ),
             y=alt.Y("month:O", title="month of the first purchase", axis=alt.Axis(labelOverlap=True)),
             color=alt.Color(
                 "retention:Q",

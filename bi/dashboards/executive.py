@@ -10,7 +10,9 @@ from bi.dashboards import charts, words
 from bi.dashboards.gold import Gold, Row
 from bi.dashboards.words import Metric
 
-UNTRAINED = "No model has been trained yet. Run lakehouse train all, lakehouse score all and lakehouse build --layer marts."
+UNTRAINED = (
+    "No model has been trained yet. Run lakehouse train all, lakehouse score all and lakehouse build --layer marts."
+)
 AGAINST = {"previous": "on previous", "year_ago": "on year ago"}
 NAMES = {"previous": "Previous", "year_ago": "Year ago"}
 WITHIN = {"previous": "the {} before", "year_ago": "the same {} a year before"}
@@ -33,11 +35,37 @@ GROUPS = {
         ),
     ),
     "Service and dependence": (
-        Metric("cancellation_rate", "Cancellation rate", "share", -1, "Of the orders placed, those canceled or unavailable."),
-        Metric("late_delivery_rate", "Late deliveries", "share", -1, "Of the orders delivered, those after the promised day."),
-        Metric("average_review_score", "Review score", "score", 1, "Mean of the reviews of these orders, from 1 to 5."),
-        Metric("top_sellers_share", "From the top tenth of sellers", "share", 0, "Share of revenue: how much hangs on few."),
-        Metric("top_customers_share", "From the top tenth of customers", "share", 0, "Share of revenue: how much hangs on few."),
+        Metric(
+            "cancellation_rate",
+            "Cancellation rate",
+            "share",
+            -1,
+            "Of the orders placed, those canceled or unavailable.",
+        ),
+        Metric(
+            "late_delivery_rate",
+            "Late deliveries",
+            "share",
+            -1,
+            "Of the orders delivered, those after the promised day.",
+        ),
+        Metric(
+            "average_review_score", "Review score", "score", 1, "Mean of the reviews of these orders, from 1 to 5."
+        ),
+        Metric(
+            "top_sellers_share",
+            "From the top tenth of sellers",
+            "share",
+            0,
+            "Share of revenue: how much hangs on few.",
+        ),
+        Metric(
+            "top_customers_share",
+            "From the top tenth of customers",
+            "share",
+            0,
+            "Share of revenue: how much hangs on few.",
+        ),
     ),
 }
 MEMBERS = 12
@@ -75,7 +103,9 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
 
 def _panels(gold: Gold, status: Row, outlook: Sequence[Row], accuracy: Sequence[Row]) -> list[dict[str, Any]]:
     overview = gold.rows("select * from gold__executive_overview order by weeks, period")
-    targets = {(row["metric"], row["weeks"]): row["target"] for row in gold.rows("select * from gold__executive_targets")}
+    targets = {
+        (row["metric"], row["weeks"]): row["target"] for row in gold.rows("select * from gold__executive_targets")
+    }
     sales = gold.rows("select * from gold__sales_breakdown order by weeks, dimension, revenue desc, member")
     panels = []
     for weeks in sorted({row["weeks"] for row in overview}):
@@ -165,7 +195,13 @@ def headline(now: Row, periods: Mapping[str, Row]) -> str:
         (abs(by_orders), "the number of orders"), (abs(by_value), "what an order is worth"), key=lambda pair: pair[0]
     )
     share_of_moves = larger / (abs(by_orders) + abs(by_value)) if by_orders or by_value else Decimal(0)
-    how_much = "nearly all of" if share_of_moves > Decimal("0.9") else "most of" if share_of_moves > Decimal("0.6") else "much of"
+    how_much = (
+        "nearly all of"
+        if share_of_moves > Decimal("0.9")
+        else "most of"
+        if share_of_moves > Decimal("0.6")
+        else "much of"
+    )
     against = WITHIN[next(iter(periods))].format(span)
     return f"{first}: {' and '.join(parts)}. {what.capitalize()} made {how_much} the difference to {against}."
 
@@ -176,13 +212,15 @@ def outlook_words(outlook: Sequence[Row], accuracy: Sequence[Row]) -> str:
         return ""
     first = outlook[0]
     text = (
-        f"The week of {words.day(first['week'])} is expected to bring {words.money(first['amount'], short=True)}, and in four cases of five "
+        f"The week of {words.day(first['week'])} is expected to bring {words.money(first['amount'], short=True)}, "
+        f"and in four cases of five "
         f"between {words.money(first['low'], short=True)} and {words.money(first['high'], short=True)}."
     )
     champion = _champion(accuracy)
     if champion and champion["band_coverage"] is not None:
         text += (
-            f" Looking back over {champion['forecasts']} forecasts, the range held what came in {words.share(champion['band_coverage'])} of them, "
+            f" Looking back over {champion['forecasts']} forecasts, the range held what came in "
+            f"{words.share(champion['band_coverage'])} of them, "
             f"and the forecast was off by {words.share(champion['wape'])} of revenue."
         )
     return text
@@ -194,7 +232,14 @@ def _champion(accuracy: Sequence[Row]) -> Row | None:
 
 def _outlook_card(outlook: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, Any]:
     if not outlook:
-        return {"id": "forecast", "label": "Forecast", "raw": "", "value": words.DASH, "note": "No model has forecast yet.", "deltas": []}
+        return {
+            "id": "forecast",
+            "label": "Forecast",
+            "raw": "",
+            "value": words.DASH,
+            "note": "No model has forecast yet.",
+            "deltas": [],
+        }
     total = sum((row["amount"] for row in outlook), Decimal(0))
     champion = _champion(accuracy)
     error = f" Earlier forecasts were off by {words.share(champion['wape'])} of revenue." if champion else ""
@@ -216,7 +261,8 @@ def risk_card(status: Row) -> dict[str, Any]:
         "label": "Revenue at risk",
         "raw": status["revenue_at_risk"] if known else "",
         "value": words.money(status["revenue_at_risk"], short=True),
-        "note": f"Expected within 180 days from {words.count(status['whales_at_risk'])} big spenders who stay away longer than usual."
+        "note": f"Expected within 180 days from {words.count(status['whales_at_risk'])} big spenders who stay away "
+        f"longer than usual."
         if known
         else "No model has scored yet.",
         "deltas": [],
@@ -225,8 +271,14 @@ def risk_card(status: Row) -> dict[str, Any]:
 
 def _split(period: str, row: Row) -> dict[str, Any]:
     pairs = (
-        ("Orders and their value", (("Number of orders", "change_from_orders"), ("Value of an order", "change_from_order_value"))),
-        ("First and later orders", (("First orders", "change_from_first_orders"), ("Later orders", "change_from_repeat_orders"))),
+        (
+            "Orders and their value",
+            (("Number of orders", "change_from_orders"), ("Value of an order", "change_from_order_value")),
+        ),
+        (
+            "First and later orders",
+            (("First orders", "change_from_first_orders"), ("Later orders", "change_from_repeat_orders")),
+        ),
     )
     largest = max(abs(row[column]) for _, pair in pairs for _, column in pair) or Decimal(1)
     return {
@@ -258,14 +310,22 @@ def _breakdown(rows: Sequence[Row], dimension: str, weeks: int, periods: Sequenc
     kept = ("name", "amount", *(column for column, _ in ticks))
     marks = [f"the {colour} mark is {text}" for (_, text), colour in zip(ticks, ("orange", "dark"), strict=False)]
     plural = {"category": "categories", "state": "states"}[dimension]
-    heads = ["Category" if dimension == "category" else "State", "Revenue, R$", "Share", "Change, previous", "Change, year"]
+    heads = [
+        "Category" if dimension == "category" else "State",
+        "Revenue, R$",
+        "Share",
+        "Change, previous",
+        "Change, year",
+    ]
     return {
         "id": f"{dimension}-{weeks}",
         "title": f"Revenue by {dimension}",
-        "unit": f"R$ in {words.length(weeks)}" + (f", the {MEMBERS} largest of {len(mine)} {plural}" if len(mine) > MEMBERS else ""),
+        "unit": f"R$ in {words.length(weeks)}"
+        + (f", the {MEMBERS} largest of {len(mine)} {plural}" if len(mine) > MEMBERS else ""),
         "spec": charts.bars([{key: row[key] for key in kept} for row in shown], "R$", ticks=ticks) if shown else None,
         "none": "Nothing was sold in this period.",
-        "how": f"The bar is the current period{''.join(f'; {mark}' for mark in marks)}. A bar that ends beyond a mark has grown.",
+        "how": f"The bar is the current period{''.join(f'; {mark}' for mark in marks)}. A bar that ends beyond a "
+        f"mark has grown.",
         "source": "gold.sales_breakdown",
         "table": {
             "caption": f"All {plural}; late deliveries and reviews of their orders",
@@ -294,7 +354,8 @@ def _revenue_chart(gold: Gold, weekly: Sequence[Row], outlook: Sequence[Row]) ->
     weeks = [{"week": row["week_start"], "amount": row["revenue"]} for row in weekly]
     told = [{key: row[key] for key in ("week", "amount", "low", "high")} for row in outlook]
     more = (
-        " The dashed orange line is the forecast, and in four cases of five revenue falls into the band around it. The thin line is what "
+        " The dashed orange line is the forecast, and in four cases of five revenue falls into the band around it. "
+        "The thin line is what "
         "had been forecast one week before each week: where it keeps close, forecasts can be trusted."
         if outlook
         else ""
@@ -311,9 +372,15 @@ def _revenue_chart(gold: Gold, weekly: Sequence[Row], outlook: Sequence[Row]) ->
             "caption": "Complete weeks, the newest first; then what is forecast",
             "heads": ["Week of", "R$", "80 % range from", "to"],
             "rows": [
-                *((words.day(row["week"]), words.count(row["amount"]), words.DASH, words.DASH) for row in reversed(weeks)),
                 *(
-                    (f"{words.day(row['week'])} (forecast)", *(words.count(row[key]) for key in ("amount", "low", "high")))
+                    (words.day(row["week"]), words.count(row["amount"]), words.DASH, words.DASH)
+                    for row in reversed(weeks)
+                ),
+                *(
+                    (
+                        f"{words.day(row['week'])} (forecast)",
+                        *(words.count(row[key]) for key in ("amount", "low", "high")),
+                    )
                     for row in told
                 ),
             ],
@@ -332,11 +399,22 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
 
     def chart(id_: str, title: str, unit: str, how: str, spec: charts.Spec) -> dict[str, Any]:
         source = "gold.weekly_performance"
-        return {"id": id_, "title": title, "unit": unit, "how": how, "source": source, "spec": spec if weekly else None, "none": none}
+        return {
+            "id": id_,
+            "title": title,
+            "unit": unit,
+            "how": how,
+            "source": source,
+            "spec": spec if weekly else None,
+            "none": none,
+        }
 
     none = "There is no complete week yet."
     split = {"first_order_revenue": "First orders", "repeat_order_revenue": "Later orders"}
-    value = {"average_order_value": "Average order value", "realised_revenue_per_customer": "Realised revenue per customer"}
+    value = {
+        "average_order_value": "Average order value",
+        "realised_revenue_per_customer": "Realised revenue per customer",
+    }
     service = {"late_delivery_rate": "Late deliveries", "cancellation_rate": "Canceled orders"}
     review = {"average_review_score": "Review score"}
     return [
@@ -351,7 +429,8 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "value",
             "What an order and a customer are worth",
             "R$; the axis does not begin at zero",
-            "The solid line is a week's mean order. The dashed line is what a customer has brought so far, on average over all; "
+            "The solid line is a week's mean order. The dashed line is what a customer has brought so far, on "
+            "average over all; "
             "it rises when people come back or orders grow.",
             charts.lines(long(value), "R$", charts.MONEY, list(value.values()), zero=False),
         ),
@@ -359,7 +438,8 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "service",
             "Late deliveries and canceled orders",
             "share of the week's orders",
-            "Lower is better. The newest weeks may still change: an order that is under way is neither late nor on time.",
+            "Lower is better. The newest weeks may still change: an order that is under way is neither late nor on "
+            "time.",
             charts.lines(long(service), "share", charts.PERCENT, list(service.values())),
         ),
         chart(
@@ -376,7 +456,8 @@ def _accuracy_chart(accuracy: Sequence[Row]) -> dict[str, Any]:
     best = [row for row in accuracy if row["weeks_ahead"] == "all"]
     shown = [*(row for row in best if row["is_champion"]), *(row for row in best if not row["is_champion"])][:6]
     rows = [
-        {"name": words.name(row["model"]) + (" (serves)" if row["is_champion"] else ""), "amount": row["wape"]} for row in shown
+        {"name": words.name(row["model"]) + (" (serves)" if row["is_champion"] else ""), "amount": row["wape"]}
+        for row in shown
     ]
     return {
         "id": "accuracy",
@@ -384,7 +465,8 @@ def _accuracy_chart(accuracy: Sequence[Row]) -> dict[str, Any]:
         "unit": "error as a share of revenue (WAPE), one to four weeks ahead",
         "spec": charts.bars(rows, "share of revenue", charts.PERCENT) if rows else None,
         "none": UNTRAINED,
-        "how": "Shorter is better: 14 % means that forecasts were off by 14 % of revenue on average. The one that serves was chosen because it did "
+        "how": "Shorter is better: 14 % means that forecasts were off by 14 % of revenue on average. The one that "
+        "serves was chosen because it did "
         "better where it had not learned; the best of the others are below it.",
         "source": "gold.forecast_accuracy",
         "table": {
@@ -423,8 +505,12 @@ def model_table(gold: Gold) -> dict[str, Any] | None:
                 f"{row['model_name']}, version {row['model_version']}",
                 METRIC_WORDS.get(row["metric"], words.name(row["metric"])),
                 measured(row["measured"]),
-                words.DASH if row["measured_low"] is None else f"{measured(row['measured_low'])} to {measured(row['measured_high'])}",
-                words.DASH if row["best_baseline"] is None else f"{measured(row['baseline_measured'])} {words.name(row['best_baseline'])}",
+                words.DASH
+                if row["measured_low"] is None
+                else f"{measured(row['measured_low'])} to {measured(row['measured_high'])}",
+                words.DASH
+                if row["best_baseline"] is None
+                else f"{measured(row['baseline_measured'])} {words.name(row['best_baseline'])}",
                 words.day(row["trained_as_of"]),
             )
             for row in rows

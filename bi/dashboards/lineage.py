@@ -16,7 +16,17 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from lakehouse.landing import SOURCES
 
-STAGES = ("Delivered files", "Bronze", "Judged rows", "Silver", "Gold", "Models", "What models write", "Gold marts", "Readers")
+STAGES = (
+    "Delivered files",
+    "Bronze",
+    "Judged rows",
+    "Silver",
+    "Gold",
+    "Models",
+    "What models write",
+    "Gold marts",
+    "Readers",
+)
 START = "gold.executive_overview"
 DIALECT = "spark"
 
@@ -36,7 +46,14 @@ def context(manifest: Mapping[str, Any]) -> dict[str, Any]:
     names = {node["relation_name"]: name_of(node) for node in nodes.values()}
     columns = {
         name_of(node): [
-            [column, [f"{names[table]}.{source}" for table, source in traced.get(node["relation_name"], {}).get(column, [])], told["description"]]
+            [
+                column,
+                [
+                    f"{names[table]}.{source}"
+                    for table, source in traced.get(node["relation_name"], {}).get(column, [])
+                ],
+                told["description"],
+            ]
             for column, told in node["columns"].items()
         ]
         for node in nodes.values()
@@ -49,7 +66,9 @@ def context(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def graph(manifest: Mapping[str, Any]) -> tuple[dict[str, list[dict[str, str]]], list[tuple[str, str]], dict[str, str]]:
+def graph(
+    manifest: Mapping[str, Any],
+) -> tuple[dict[str, list[dict[str, str]]], list[tuple[str, str]], dict[str, str]]:
     """Names by stage, edges from what is needed to what is made of it, and a description for each name."""
     tables = _tables(manifest)
     names = {key: name_of(node) for key, node in tables.items()}
@@ -62,17 +81,29 @@ def graph(manifest: Mapping[str, Any]) -> tuple[dict[str, list[dict[str, str]]],
         about[name] = " ".join(words.split())
 
     for landing in (file for files in SOURCES.values() for part in files for file in part):
-        put("Delivered files", landing.file, landing.file, f"A file of a delivery; its rows go to bronze.{landing.table}.")
+        put(
+            "Delivered files",
+            landing.file,
+            landing.file,
+            f"A file of a delivery; its rows go to bronze.{landing.table}.",
+        )
         edges.add((landing.file, f"bronze.{landing.table}"))
     for key, node in tables.items():
         put(_stage(node), names[key], node["name"], node["description"])
-        edges.update((names[parent], names[key]) for parent in node.get("depends_on", {}).get("nodes", []) if parent in names)
+        edges.update(
+            (names[parent], names[key]) for parent in node.get("depends_on", {}).get("nodes", []) if parent in names
+        )
         for exposure in _meta(node).get("produced_by", []):
             edges.add((f"model: {exposure}", names[key]))
     for exposure in manifest["exposures"].values():
         kind = "model" if exposure["type"] == "ml" else "reader"
         name = f"{kind}: {exposure['name']}"
-        put("Models" if kind == "model" else "Readers", name, exposure["label"] or exposure["name"], exposure["description"])
+        put(
+            "Models" if kind == "model" else "Readers",
+            name,
+            exposure["label"] or exposure["name"],
+            exposure["description"],
+        )
         edges.update((names[parent], name) for parent in exposure["depends_on"]["nodes"] if parent in names)
     for found in stages.values():
         found.sort(key=lambda one: one["label"])
@@ -80,10 +111,10 @@ def graph(manifest: Mapping[str, Any]) -> tuple[dict[str, list[dict[str, str]]],
 
 
 def trace(nodes: Iterable[Mapping[str, Any]]) -> Columns:
-    """What each column of a compiled SQL model is made of: the columns of other tables that its value is computed from.
+    """What each column of a compiled SQL model is made of: the columns of tables that its value is computed from.
 
-    Where rows are kept or joined is not followed, only what the value hangs on. A model that cannot be read, such as one
-    in Python, has no entry.
+    Where rows are kept or joined is not followed, only what the value hangs on. A model that cannot be read, such as
+    one in Python, has no entry.
     """
     nodes = list(nodes)
     schema: dict[str, dict[str, dict[str, str]]] = {}
@@ -97,7 +128,9 @@ def trace(nodes: Iterable[Mapping[str, Any]]) -> Columns:
         if not code or node.get("language") != "sql":
             continue
         try:
-            query = qualify(parse_one(code, dialect=DIALECT), schema=schema, dialect=DIALECT, validate_qualify_columns=False)
+            query = qualify(
+                parse_one(code, dialect=DIALECT), schema=schema, dialect=DIALECT, validate_qualify_columns=False
+            )
             scope = build_scope(query)
         except SqlglotError:
             continue

@@ -67,17 +67,24 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
         "risk_chart": _risk_chart(gold),
         "cohort_chart": _cohort_chart(gold),
         "segments": [_segment(row) for row in segments],
-        "behaviour_note": "The visits were made up by lakehouse generate, drawn from the orders: they show what this page can do, and say nothing "
+        "behaviour_note": "The visits were made up by lakehouse generate, drawn from the orders: they show what "
+        "this page can do, and say nothing "
         "about the shop."
         if behaviour == "generated"
         else "",
         "behaviour_charts": _behaviour_charts(gold),
         "list_words": _list_words(status, people),
-        "columns": [{"at": at, "label": label, "number": _is_number(kind)} for at, (_, label, kind, _) in enumerate(COLUMNS) if label],
+        "columns": [
+            {"at": at, "label": label, "number": _is_number(kind)}
+            for at, (_, label, kind, _) in enumerate(COLUMNS)
+            if label
+        ],
         "people": packed(people),
         "outcomes": _outcomes(gold),
-        "outcome_words": "Calls are judged by what people of the call group bring beside those of the control group, who are like them but are never "
-        "called. These tables do not know who was called: as long as nobody was, both should be alike but for chance.",
+        "outcome_words": "Calls are judged by what people of the call group bring beside those of the control "
+        "group, who are like them but are never "
+        "called. These tables do not know who was called: as long as nobody was, both should be alike but for "
+        "chance.",
     }
 
 
@@ -96,7 +103,8 @@ def packed(people: Sequence[Row]) -> dict[str, Any]:
             row.append(value)
         rows.append(row)
     columns = [
-        {"name": name, "label": label, "kind": kind, "number": _is_number(kind), "words": repeats} for name, label, kind, repeats in COLUMNS
+        {"name": name, "label": label, "kind": kind, "number": _is_number(kind), "words": repeats}
+        for name, label, kind, repeats in COLUMNS
     ]
     return {"columns": columns, "words": list(places), "rows": rows}
 
@@ -109,20 +117,30 @@ def _headline(status: Row, whales: Row | None) -> str:
     if whales is None:
         return "Nobody among the big spenders stays away longer than usual."
     text = (
-        f"{words.count(whales['people'])} of the biggest spenders have stayed away longer than usual. They have spent "
+        f"{words.count(whales['people'])} of the biggest spenders have stayed away longer than usual. They have "
+        f"spent "
         f"{words.money(whales['spend'], short=True)} so far"
     )
     if whales["expected_revenue"] is None:
         return f"{text}; how much of that will come again is not known before a model has scored."
     return (
-        f"{text}, but only {words.money(whales['expected_revenue'], short=True)} is expected of them within 180 days: about "
-        f"{words.count(whales['expected_buyers'])} will buy again by themselves. Spend of the past is not revenue at risk."
+        f"{text}, but only {words.money(whales['expected_revenue'], short=True)} is expected of them within 180 "
+        f"days: about "
+        f"{words.count(whales['expected_buyers'])} will buy again by themselves. Spend of the past is not revenue "
+        f"at risk."
     )
 
 
 def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[str, Any]]:
     def one(id_: str, label: str, raw: Any, value: str, note: str) -> dict[str, Any]:
-        return {"id": id_, "label": label, "raw": "" if raw is None else raw, "value": value, "note": note, "deltas": []}
+        return {
+            "id": id_,
+            "label": label,
+            "raw": "" if raw is None else raw,
+            "value": value,
+            "note": note,
+            "deltas": [],
+        }
 
     callable_people = whales["callable_people"] if whales else 0
     capped = sum(person["is_within_cap"] for person in people)
@@ -135,14 +153,24 @@ def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[
             words.count(status["whales_at_risk"]),
             "Big spenders past their usual gap between orders.",
         ),
-        one("callable", "May be called", callable_people, words.count(callable_people), "Of those: agreed to it, and not in the control group."),
-        one("capped", "In this campaign", capped, words.count(capped), "The first of them, up to the cap of contacts."),
+        one(
+            "callable",
+            "May be called",
+            callable_people,
+            words.count(callable_people),
+            "Of those: agreed to it, and not in the control group.",
+        ),
+        one(
+            "capped", "In this campaign", capped, words.count(capped), "The first of them, up to the cap of contacts."
+        ),
         one(
             "expected_revenue",
             "Expected from everybody",
             status["expected_revenue"],
             words.money(status["expected_revenue"], short=True),
-            "Within 180 days, from people who have ordered before." if status["expected_revenue"] is not None else "No model has scored yet.",
+            "Within 180 days, from people who have ordered before."
+            if status["expected_revenue"] is not None
+            else "No model has scored yet.",
         ),
         one(
             "repeat_customer_share",
@@ -181,14 +209,19 @@ def _whale_chart(gold: Gold) -> dict[str, Any]:
         """select days_since_last_order as days, spend, expected_revenue as expected from gold__retention_campaign
         order by expected_revenue desc nulls last, spend desc, customer_unique_id"""
     )
-    some = f"; of {words.count(len(whales))} the {words.count(POINTS)} of whom most is expected" if len(whales) > POINTS else ""
+    some = (
+        f"; of {words.count(len(whales))} the {words.count(POINTS)} of whom most is expected"
+        if len(whales) > POINTS
+        else ""
+    )
     return {
         "id": "whales",
         "title": "Whale detector: recency and value",
         "unit": f"each point is one big spender past the usual gap{some}",
         "spec": charts.whale_map(grid, whales[:POINTS]) if grid else None,
         "none": "Nobody has ordered yet.",
-        "how": "The field behind is everybody: the stronger its colour, the more people. Orange points are the whales at risk: the further up, the more "
+        "how": "The field behind is everybody: the stronger its colour, the more people. Orange points are the "
+        "whales at risk: the further up, the more "
         "they have spent, and the further right, the longer they have been away.",
         "source": "gold.risk_grid, gold.retention_campaign",
     }
@@ -200,21 +233,30 @@ def _risk_chart(gold: Gold) -> dict[str, Any]:
         from gold__risk_grid where churn_decile > 0 group by 1 order by 1 desc"""
     )
     names = {10: "10, most likely to buy", 1: "1, least likely"}
-    named = [{"name": names.get(row["churn_decile"], str(row["churn_decile"])), "amount": row["amount"]} for row in rows]
+    named = [
+        {"name": names.get(row["churn_decile"], str(row["churn_decile"])), "amount": row["amount"]} for row in rows
+    ]
     return {
         "id": "risk",
         "title": "Where expected revenue is",
         "unit": "R$ expected within 180 days, by tenth of people",
         "spec": charts.bars(named, "R$ in 180 days") if rows else None,
         "none": UNTRAINED,
-        "how": "People are put in ten equal parts by how likely they are to buy again. A long bar above and short ones below mean that the model "
+        "how": "People are put in ten equal parts by how likely they are to buy again. A long bar above and short "
+        "ones below mean that the model "
         "can tell them apart.",
         "source": "gold.risk_grid",
         "table": {
             "caption": "Tenths of people by likelihood to buy again",
             "heads": ["Tenth", "People", "Whales at risk", "Expected, R$"],
             "rows": [
-                (row["churn_decile"], words.count(row["people"]), words.count(row["whales"]), words.count(row["amount"])) for row in rows
+                (
+                    row["churn_decile"],
+                    words.count(row["people"]),
+                    words.count(row["whales"]),
+                    words.count(row["amount"]),
+                )
+                for row in rows
             ],
         },
     }
@@ -227,7 +269,12 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
     )
     newest = sorted({row["cohort_month"] for row in rows})[-COHORTS:]
     shown = [
-        {"month": f"{row['cohort_month']:%Y-%m}", "since": row["since"], "retention": row["retention"], "customers": row["customers"]}
+        {
+            "month": f"{row['cohort_month']:%Y-%m}",
+            "since": row["since"],
+            "retention": row["retention"],
+            "customers": row["customers"],
+        }
         for row in rows
         if row["cohort_month"] in newest
     ]
@@ -237,7 +284,8 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
         "unit": "share of the people who began in a month; complete months only",
         "spec": charts.cohorts(shown) if shown else None,
         "none": "No month after a first purchase is complete yet.",
-        "how": "Read a line from left to right: of the people who first bought in that month, how many bought one month later, two months later, and so "
+        "how": "Read a line from left to right: of the people who first bought in that month, how many bought one "
+        "month later, two months later, and so "
         "on. A line that is stronger than those above it proves more loyal.",
         "source": "gold.customer_cohorts",
     }
@@ -245,16 +293,23 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
 
 def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
     sums = gold.rows(
-        f"""select {", ".join(f"sum({step}) as {step}" for step in STEPS)}, sum(carts_left) as carts_left, sum(value_left) as value_left
+        f"""select {", ".join(f"sum({step}) as {step}" for step in STEPS)},
+            sum(carts_left) as carts_left, sum(value_left) as value_left
         from gold__conversion_funnel"""
     )[0]
     visits = sums["sessions"] or 0
     funnel = [{"name": label, "amount": sums[step]} for step, label in STEPS.items()] if visits else []
     weekly = gold.rows(
         """select f.week_start as week, 'left' as series, sum(f.value_left) as amount from gold__conversion_funnel f
-        inner join gold__weekly_performance w on f.week_start = w.week_start where w.is_complete group by 1 order by 1"""
+        inner join gold__weekly_performance w on f.week_start = w.week_start
+        where w.is_complete group by 1 order by 1"""
     )
-    left = f"{words.count(sums['carts_left'])} carts with {words.money(sums['value_left'], short=True)} in them were left behind in all." if visits else ""
+    left = (
+        f"{words.count(sums['carts_left'])} carts with {words.money(sums['value_left'], short=True)} in them were "
+        f"left behind in all."
+        if visits
+        else ""
+    )
     none = "No visits are known: no clickstream was delivered."
     return [
         {
@@ -263,12 +318,15 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
             "unit": "visits of people, programs left out",
             "spec": charts.bars(funnel, "visits") if funnel else None,
             "none": none,
-            "how": "Each bar holds those who went at least so far. Where two bars differ most, most visitors are lost.",
+            "how": "Each bar holds those who went at least so far. Where two bars differ most, most visitors are "
+            "lost.",
             "source": "gold.conversion_funnel",
             "table": {
                 "caption": "Visits that went at least so far",
                 "heads": ["Step", "Visits", "Of all"],
-                "rows": [(row["name"], words.count(row["amount"]), words.share(row["amount"] / visits)) for row in funnel],
+                "rows": [
+                    (row["name"], words.count(row["amount"]), words.share(row["amount"] / visits)) for row in funnel
+                ],
             },
         },
         {
@@ -289,7 +347,10 @@ def _list_words(status: Row, people: Sequence[Row]) -> str:
     ranked = next((person["call_rank"] for person in people if person["call_rank"]), None)
     if not people:
         return "Nobody who stays away has agreed to be written to or called."
-    text = f"{words.count(len(people) - control)} whales at risk who may be called, and {words.count(control)} of the control group."
+    text = (
+        f"{words.count(len(people) - control)} whales at risk who may be called, "
+        f"and {words.count(control)} of the control group."
+    )
     if others:
         text += f" {words.count(others)} more have not agreed and are not listed."
     return text if ranked else f"{text} None of them has a rank."

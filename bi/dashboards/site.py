@@ -65,7 +65,12 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
     if extras.manifest:
         render("lineage.html", "lineage", **lineage.context(extras.manifest))
     for model, text in extras.cards.items():
-        render(f"model_card_{model}.html", "card", title=f"Model card: {model}", text=MarkdownIt().enable("table").render(text))
+        render(
+            f"model_card_{model}.html",
+            "card",
+            title=f"Model card: {model}",
+            text=MarkdownIt().enable("table").render(text),
+        )
     render(
         "index.html",
         "index",
@@ -89,25 +94,32 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
 
 
 def remarks(status: Row) -> list[str]:
-    """What a reader must know before reading: data after the last complete week, scores that are older than the report."""
+    """What a reader must know first: data after the last complete week, scores that are older than the report."""
     said = []
     if status["last_complete_week"] is None:
         said.append("No week is complete yet: the shop is too young, or its orders have stopped.")
     elif status["as_of_date"] > status["reporting_date"]:
         said.append(
-            f"The data reach {words.day(status['as_of_date'])}, but the weeks after {words.day(status['reporting_date'])} hold too few orders to be "
+            f"The data reach {words.day(status['as_of_date'])}, but the weeks after "
+            f"{words.day(status['reporting_date'])} hold too few orders to be "
             "complete. They are left out of everything that compares."
         )
     for what, column in (("risk scores", "churn_scored_as_of"), ("forecast", "forecast_as_of")):
         if status[column] is not None and status[column] < status["reporting_date"]:
-            said.append(f"The {what} are of {words.day(status[column])}, older than this report. Run lakehouse score all.")
+            said.append(
+                f"The {what} are of {words.day(status[column])}, older than this report. Run lakehouse score all."
+            )
     return said
 
 
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["day"] = words.day
     environment.filters["json"] = in_script
@@ -116,10 +128,8 @@ def _environment() -> Environment:
 
 def in_script(value: Any) -> str:
     """JSON that cannot end the script that it stands in."""
-    from markupsafe import Markup
-
     text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _write_assets(folder: Path) -> None:
@@ -127,7 +137,9 @@ def _write_assets(folder: Path) -> None:
     for asset in (FOLDER / "assets").iterdir():
         shutil.copyfile(asset, folder / asset.name)
     bundle = folder / "charts.js"
-    head = f"/* Vega, Vega-Lite and Vega-Embed (BSD 3-Clause), bundled by vl-convert {version('vl-convert-python')} */\n"
+    head = (
+        f"/* Vega, Vega-Lite and Vega-Embed (BSD 3-Clause), bundled by vl-convert {version('vl-convert-python')} */\n"
+    )
     # Bundling takes seconds and hangs on the version alone.
     if not (bundle.exists() and bundle.read_text(encoding="utf-8").startswith(head)):
         import vl_convert
@@ -140,7 +152,8 @@ def _tiles(status: Row, site: Path, extras: Extras) -> list[dict[str, str]]:
         {
             "href": "executive.html",
             "title": "Executive Control Tower",
-            "text": "How the shop does against the weeks before and a year before, why, where, and what the next weeks bring.",
+            "text": "How the shop does against the weeks before and a year before, why, where, and what the next "
+            "weeks bring.",
             "figure": words.count(status["customers"]),
             "note": "customers so far",
         },
@@ -154,12 +167,28 @@ def _tiles(status: Row, site: Path, extras: Extras) -> list[dict[str, str]]:
     ]
     if extras.manifest:
         tiles.append(
-            {"href": "lineage.html", "title": "Lineage", "text": "From the delivered file to the dashboard, table by table and column by column."}
+            {
+                "href": "lineage.html",
+                "title": "Lineage",
+                "text": "From the delivered file to the dashboard, table by table and column by column.",
+            }
         )
     if extras.docs or (site / "dbt_docs.html").exists():
-        tiles.append({"href": "dbt_docs.html", "title": "dbt docs", "text": "Every table and column described, with its tests and its code."})
+        tiles.append(
+            {
+                "href": "dbt_docs.html",
+                "title": "dbt docs",
+                "text": "Every table and column described, with its tests and its code.",
+            }
+        )
     if (site / "quality" / "index.html").exists():
-        tiles.append({"href": "quality/index.html", "title": "Data quality", "text": "What was checked between the layers, and what was found."})
+        tiles.append(
+            {
+                "href": "quality/index.html",
+                "title": "Data quality",
+                "text": "What was checked between the layers, and what was found.",
+            }
+        )
     return tiles
 
 
@@ -168,12 +197,14 @@ def _runs(gold: Gold) -> dict[str, Any]:
     rows = []
     if gold.has(CHECKS):
         statuses = ", ".join(
-            f"sum(case when status = '{status}' then 1 else 0 end) as {status}" for status in ("passed", "warned", "failed", "unknown")
+            f"sum(case when status = '{status}' then 1 else 0 end) as {status}"
+            for status in ("passed", "warned", "failed", "unknown")
         )
         rows = gold.rows(
             f"""with newest as (select layer, max(run_id) as run_id from quality__check_results group by layer)
-            select c.layer, max(c.checked_at) as checked_at, count(*) as checks, {statuses} from quality__check_results c
-            inner join newest n on c.layer = n.layer and c.run_id = n.run_id group by c.layer"""
+            select c.layer, max(c.checked_at) as checked_at, count(*) as checks, {statuses}
+            from quality__check_results c inner join newest n on c.layer = n.layer and c.run_id = n.run_id
+            group by c.layer"""
         )
     order = ("bronze", "silver", "gold", "ml", "marts")
     rows.sort(key=lambda row: order.index(row["layer"]))
@@ -181,5 +212,8 @@ def _runs(gold: Gold) -> dict[str, Any]:
     return {
         "caption": "The newest run of each layer",
         "heads": heads,
-        "rows": [(row["layer"], f"{row['checked_at']:%Y-%m-%d %H:%M} UTC", *(words.count(row[name]) for name in counted)) for row in rows],
+        "rows": [
+            (row["layer"], f"{row['checked_at']:%Y-%m-%d %H:%M} UTC", *(words.count(row[name]) for name in counted))
+            for row in rows
+        ],
     }

@@ -80,7 +80,7 @@ def change(now: Number | None, then: Number | None, unit: str) -> str:
 
 
 def direction(text: str) -> int:
-    """1 for a change, as :func:`change` writes it, that is an increase, -1 for a decrease; 0 for what rounds to nothing."""
+    """1 for an increase as :func:`change` writes it, -1 for a decrease, 0 for what rounds to nothing."""
     return {"+": 1, "−": -1}.get(text[:1], 0)
 
 
