@@ -12,6 +12,7 @@ from tests.bi.dax import Model, load
 from tests.conftest import Once
 from tests.scored import scored_warehouse as scored_warehouse
 
+
 @pytest.fixture(scope="session")
 def parquet_folder(scored_warehouse: Path, once: Once) -> Path:
     """The Parquet folder of that shop."""

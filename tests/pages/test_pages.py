@@ -1,4 +1,4 @@
-"""What is in the pages, read as text: nothing personal, everything explained, small, sound where a shop has little."""
+"""What is in the pages, read as text: nothing personal, all explained, small, sound where a shop has little."""
 
 from __future__ import annotations
 
