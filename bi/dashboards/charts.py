@@ -229,7 +229,7 @@ def whale_map(grid: Sequence[Row], whales: Sequence[Row]) -> Spec:
             y2="spend_to:Q",
             color=alt.Color(
                 "people:Q",
-                scale=alt.Scale(type="log", range=["@low", "@high"]),
+                scale=alt.Scale(type="log", range=["@low", "@field"]),
                 legend=alt.Legend(title="people", orient="top", gradientLength=120, tickCount=3, format="~s"),
             ),
             tooltip=[
@@ -241,7 +241,7 @@ def whale_map(grid: Sequence[Row], whales: Sequence[Row]) -> Spec:
     )
     points = (
         alt.Chart(_data(whales))
-        .mark_circle(color="@second", size=16, opacity=0.65)
+        .mark_circle(color="@second", size=26, opacity=0.85, stroke="@panel", strokeWidth=0.6)
         .encode(
             x=alt.X("days:Q"),
             y=alt.Y("spend:Q", scale=scale),

@@ -389,11 +389,11 @@ def _revenue_chart(gold: Gold, weekly: Sequence[Row], outlook: Sequence[Row]) ->
 
 
 def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
-    def long(series: Mapping[str, str]) -> list[Row]:
+    def long(series: Mapping[str, str], weeks: Sequence[Row] = weekly) -> list[Row]:
         return [
             {"week": row["week_start"], "series": label, "amount": row[column]}
             for column, label in series.items()
-            for row in weekly
+            for row in weeks
             if row[column] is not None
         ]
 
@@ -410,6 +410,8 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
         }
 
     none = "There is no complete week yet."
+    # Means of the few orders of a shop's first weeks would take all the room.
+    newest = weekly[-52:]
     split = {"first_order_revenue": "First orders", "repeat_order_revenue": "Later orders"}
     value = {
         "average_order_value": "Average order value",
@@ -428,11 +430,11 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
         chart(
             "value",
             "What an order and a customer are worth",
-            "R$; the axis does not begin at zero",
+            "R$, the newest 52 weeks; the axis does not begin at zero",
             "The solid line is a week's mean order. The dashed line is what a customer has brought so far, on "
             "average over all; "
             "it rises when people come back or orders grow.",
-            charts.lines(long(value), "R$", charts.MONEY, list(value.values()), zero=False),
+            charts.lines(long(value, newest), "R$", charts.MONEY, list(value.values()), zero=False),
         ),
         chart(
             "service",
@@ -445,9 +447,9 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
         chart(
             "review",
             "Review score",
-            "mean of a week's orders, 1 to 5; the axis does not begin at zero",
+            "mean of a week's orders, 1 to 5, the newest 52 weeks; the axis does not begin at zero",
             "Higher is better. It falls when deliveries come late.",
-            charts.lines(long(review), "score", ".2f", list(review.values()), zero=False),
+            charts.lines(long(review, newest), "score", ".2f", list(review.values()), zero=False),
         ),
     ]
 

@@ -25,7 +25,7 @@ COLUMNS = (
     ("spend", "Spent, R$", "money", False),
     ("orders", "Orders", "count", False),
     ("days_since_last_order", "Days away", "count", False),
-    ("usual_gap_days", "Usual gap, days", "count", False),
+    ("usual_gap_days", "Usual gap", "count", False),
     ("expected_revenue", "Expected, R$", "money", False),
     ("next_category", "Propose", "text", True),
     ("buy_again_category", "Buy again", "text", True),

@@ -68,12 +68,12 @@ def day(value: date | None) -> str:
 
 
 def change(now: Number | None, then: Number | None, unit: str) -> str:
-    """From then to now: in percent, of shares in percentage points, of scores in points. Empty if one is missing."""
+    """From then to now: in percent, of shares in percentage points, of scores as it is. Empty if one is missing."""
     if now is None or then is None:
         return ""
     difference = Decimal(str(now)) - Decimal(str(then))
     if unit == "share":
-        return f"{_signed(difference * 100, 1)} points"
+        return f"{_signed(difference * 100, 1)} pts"
     if unit == "score":
         return _signed(difference, 2)
     return f"{_signed(difference / Decimal(str(then)) * 100, 1)} %" if then else ""

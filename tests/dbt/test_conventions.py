@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from dbt.cli.main import dbtRunner
 
+from bi import er_diagram
 from lakehouse import settings
 
 # What the embedded engine lacks, and what would make a table differ from run to run.
@@ -231,6 +232,13 @@ def test_what_is_delivered_daily_has_a_freshness(manifest: Any) -> None:
         "rejected_rows",
     }
     assert {source.loaded_at_field for source in bronze} == {"_ingested_at"}
+
+
+def test_the_diagram_of_the_tables_is_up_to_date(manifest: Any) -> None:
+    drawn = er_diagram.page(manifest.to_dict())
+    assert drawn == er_diagram.PAGE.read_text(encoding="utf-8"), "run python -m bi.er_diagram"
+    assert 'dim_product ||--o{ fct_order_items : "product_id"' in drawn
+    assert "        string order_id PK" in drawn
 
 
 def test_each_test_runs_in_exactly_one_step() -> None:

@@ -90,10 +90,10 @@ def test_figures_are_written_as_people_write_them() -> None:
     [
         (Decimal(144), Decimal(100), "money", 1, "+44.0 %", "good"),
         (Decimal(90), Decimal(100), "count", 1, "−10.0 %", "bad"),
-        (Decimal("0.0623"), Decimal("0.0247"), "share", -1, "+3.8 points", "bad"),
-        (Decimal("0.03104"), Decimal("0.03106"), "share", 1, "±0.0 points", "even"),
+        (Decimal("0.0623"), Decimal("0.0247"), "share", -1, "+3.8 pts", "bad"),
+        (Decimal("0.03104"), Decimal("0.03106"), "share", 1, "±0.0 pts", "even"),
         (Decimal("4.27"), Decimal("4.29"), "score", 1, "−0.02", "bad"),
-        (Decimal("0.5"), Decimal("0.4"), "share", 0, "+10.0 points", "even"),
+        (Decimal("0.5"), Decimal("0.4"), "share", 0, "+10.0 pts", "even"),
         (Decimal(5), Decimal(0), "count", 1, "new", "even"),
     ],
 )
