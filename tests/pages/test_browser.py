@@ -62,7 +62,7 @@ def test_the_cards_are_what_gold_says(scored: Path, open_page: Open) -> None:
     rows = query(scored / "warehouse", "select * from gold__executive_overview where period = 'current'")
     assert len(rows) >= 2
     for row in rows:
-        opened.page.check(f"#weeks-{row['weeks']}", force=True)
+        opened.page.click(f"label[for=weeks-{row['weeks']}]")
         panel = opened.page.locator(f".panel[data-weeks='{row['weeks']}']")
         assert panel.is_visible()
         assert opened.page.locator(".panel:visible").count() == 1
@@ -115,17 +115,18 @@ def test_charts_hold_what_gold_says(scored: Path, open_page: Open) -> None:
 
 
 def drawn(page: Any, chart: str) -> list[dict[str, Any]]:
-    """The rows behind the marks of a chart, one for each; of a line, those of its points."""
+    """The rows behind the marks of a chart, each once, however many marks show it."""
     rows: list[dict[str, Any]] = page.evaluate(
         """name => {
-            const view = document.querySelector(`[data-chart="${name}"]`).view, seen = new Set(), rows = [];
-            for (const set of Object.values(view.getState({data: () => true, signals: () => false}).data)) {
-                for (const row of Array.isArray(set) ? set : []) {
-                    const key = JSON.stringify(Object.entries(row).filter(([name]) => !name.startsWith("_")));
-                    if (!seen.has(key)) { seen.add(key); rows.push(JSON.parse(JSON.stringify(row))); }
+            const rows = new Set();
+            const walk = (mark) => {
+                for (const item of mark.items ?? []) {
+                    if (mark.marktype === "group") (item.items ?? []).forEach(walk);
+                    else if (mark.role === "mark" && item.datum) rows.add(JSON.stringify(item.datum));
                 }
-            }
-            return rows;
+            };
+            walk(document.querySelector(`[data-chart="${name}"]`).view.scenegraph().root);
+            return [...rows].map((row) => JSON.parse(row));
         }""",
         chart,
     )
