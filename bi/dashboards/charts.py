@@ -16,12 +16,12 @@ from bi.dashboards.gold import Row, plain
 
 Spec = dict[str, Any]
 FORECAST, ACTUAL, BACKTEST = "Forecast", "Revenue", "Forecast one week before"
-LEGEND = alt.Legend(title=None, orient="top", columns=0, symbolType="stroke", symbolSize=300, labelLimit=260)
+LEGEND = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=300, labelLimit=260)
 MONEY, WHOLE, PERCENT = "$,.0f", ",.0f", ".1%"
 
 
 def _spec(chart: alt.TopLevelMixin, height: int) -> Spec:
-    sized = chart.properties(  # type: ignore[attr-defined]
+    sized = chart.properties(
         width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
     )
     spec: Spec = sized.to_dict()
@@ -153,7 +153,7 @@ def stacked(rows: Sequence[Row], title: str, names: Sequence[str]) -> Spec:
             color=alt.Color(
                 "series:N",
                 scale=alt.Scale(domain=list(names), range=["@accent", "@second"]),
-                legend=alt.Legend(title=None, orient="top", columns=0, labelLimit=260),
+                legend=alt.Legend(title=None, orient="top", labelLimit=260),
             ),
             order=alt.Order("series:N", sort="ascending"),
             tooltip=[

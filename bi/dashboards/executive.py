@@ -308,7 +308,7 @@ def _breakdown(rows: Sequence[Row], dimension: str, weeks: int, periods: Sequenc
     ticks = [(columns[period], WITHIN[period].format(words.length(weeks))) for period in periods]
     shown = [{**row, "name": words.name(row["member"]), "amount": row["revenue"]} for row in mine[:MEMBERS]]
     kept = ("name", "amount", *(column for column, _ in ticks))
-    marks = [f"the {colour} mark is {text}" for (_, text), colour in zip(ticks, ("orange", "dark"), strict=False)]
+    marks = [f"the {colour} mark is {text}" for (_, text), colour in zip(ticks, ("orange", "thin"), strict=False)]
     plural = {"category": "categories", "state": "states"}[dimension]
     heads = [
         "Category" if dimension == "category" else "State",

@@ -32,6 +32,10 @@ DIALECT = "spark"
 
 Columns = dict[str, dict[str, list[tuple[str, str]]]]
 """By table and column: the tables and columns that it is made of."""
+Origins = set[tuple[tuple[str, str], str]]
+"""Columns of tables: schema and table, and the column."""
+Known = dict[tuple[int, str], Origins]
+"""What has been found, by scope and column: a common table is named often."""
 
 
 def context(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def trace(nodes: Iterable[Mapping[str, Any]]) -> Columns:
     one in Python, has no entry.
     """
     nodes = list(nodes)
-    schema: dict[str, dict[str, dict[str, str]]] = {}
+    schema: dict[str, Any] = {}
     tables: dict[tuple[str, str], str] = {}
     for node in nodes:
         schema.setdefault(node["schema"], {})[_alias(node)] = dict.fromkeys(node["columns"], "string")
@@ -136,7 +140,7 @@ def trace(nodes: Iterable[Mapping[str, Any]]) -> Columns:
             continue
         if scope is None:
             continue
-        known: dict[tuple[int, str], set[tuple[str, str]]] = {}
+        known: Known = {}
         traced[node["relation_name"]] = {
             column: sorted((tables[place], name) for place, name in _origins(scope, column, known) if place in tables)
             for column in node["columns"]
@@ -144,22 +148,22 @@ def trace(nodes: Iterable[Mapping[str, Any]]) -> Columns:
     return traced
 
 
-def _origins(scope: Scope, column: str, known: dict[Any, Any]) -> set[tuple[tuple[str, str], str]]:
+def _origins(scope: Scope, column: str, known: Known) -> Origins:
     """The columns of tables that a column of a query is computed from."""
     key = (id(scope), column)
     if key in known:
-        return known[key]  # type: ignore[no-any-return]
+        return known[key]
     known[key] = found = set()
     if scope.set_operation_scopes:
         # A union's columns belong together by place: its names are those of its first part.
-        names = scope.set_operation_scopes[0].expression.named_selects
+        names = _query(scope.set_operation_scopes[0]).named_selects
         place = names.index(column) if column in names else -1
         for part in scope.set_operation_scopes:
-            of_part = part.expression.named_selects
+            of_part = _query(part).named_selects
             if 0 <= place < len(of_part):
                 found |= _origins(part, of_part[place], known)
         return found
-    selected = next((one for one in scope.expression.selects if one.alias_or_name == column), None)
+    selected = next((one for one in _query(scope).selects if one.alias_or_name == column), None)
     if selected is None:
         return found
     for used in selected.find_all(exp.Column):
@@ -169,6 +173,12 @@ def _origins(scope: Scope, column: str, known: dict[Any, Any]) -> set[tuple[tupl
         elif isinstance(source, exp.Table):
             found.add(((source.db, source.name), used.name))
     return found
+
+
+def _query(scope: Scope) -> exp.Query:
+    query = scope.expression
+    assert isinstance(query, exp.Query)
+    return query
 
 
 def name_of(node: Mapping[str, Any]) -> str:

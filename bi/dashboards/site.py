@@ -19,6 +19,11 @@ from lakehouse.catalog import TableName
 from lakehouse.errors import disk_errors_explained
 
 FOLDER = Path(__file__).parent
+MENDED = {
+    '<use xlink:href="{{': '<use ng-attr-xlink:href="{{',
+    """href="${require('./assets/favicons/favicon.ico')}\"""": 'href="data:,"',
+}
+"""Addresses in dbt's page that the browser tries to load as they stand, and complains: unfilled templates."""
 CHECKS = TableName("quality", "check_results")
 
 
@@ -29,7 +34,6 @@ class Extras(NamedTuple):
         cards: model cards, Markdown by the name of the model.
         manifest: dbt's ``manifest.json``; None where dbt has not run here.
         docs: dbt's static documentation; None where it was not made.
-        pages: whether the quality pages are in the site.
     """
 
     cards: Mapping[str, str] = {}
@@ -89,7 +93,10 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
             (site / name).write_text(text, encoding="utf-8")
         _write_assets(site / "assets")
         if extras.docs:
-            shutil.copyfile(extras.docs, site / "dbt_docs.html")
+            text = extras.docs.read_text(encoding="utf-8")
+            for broken, whole in MENDED.items():
+                text = text.replace(broken, whole)
+            (site / "dbt_docs.html").write_text(text, encoding="utf-8")
     return [site / name for name in sorted(pages, key=lambda name: (name != "index.html", name))]
 
 
@@ -144,7 +151,7 @@ def _write_assets(folder: Path) -> None:
     if not (bundle.exists() and bundle.read_text(encoding="utf-8").startswith(head)):
         import vl_convert
 
-        bundle.write_text(head + vl_convert.javascript_bundle(), encoding="utf-8")
+        bundle.write_text(head + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), encoding="utf-8")
 
 
 def _tiles(status: Row, site: Path, extras: Extras) -> list[dict[str, str]]:

@@ -76,8 +76,8 @@ def open_page(browser: Any) -> Iterator[Open]:
         page.on("pageerror", lambda error: wrong.append(f"fault: {error}"))
         page.on("request", lambda request: None if _is_here(request.url) else wrong.append(f"request: {request.url}"))
         page.goto(path.as_uri())
-        if path.name not in ("dbt_docs.html",):
-            page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+        theirs = path.name == "dbt_docs.html"
+        page.wait_for_selector("text=Which grain?" if theirs else "body[data-ready=true]", timeout=60_000)
         return Opened(page, wrong)
 
     yield open_

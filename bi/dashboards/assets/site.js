@@ -26,7 +26,7 @@ const chartConfig = (colour) => ({
     labelColor: colour("muted"), titleColor: colour("muted"), gridColor: colour("line"), domainColor: colour("line"),
     tickColor: colour("line"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", titlePadding: 8,
   },
-  legend: { labelColor: colour("text"), titleColor: colour("muted"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", orient: "top" },
+  legend: { labelColor: colour("text"), titleColor: colour("muted"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", orient: "top", columns: innerWidth < 640 ? 1 : 0 },
 });
 
 const draw = async (plot) => {
