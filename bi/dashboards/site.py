@@ -57,34 +57,24 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
     """
     gold = Gold(warehouse)
     status = gold.rows("select * from gold__report_status")[0]
-    shared = {"status": status, "remarks": remarks(status)}
-    pages: dict[str, str] = {}
-
-    def render(name: str, template: str, **more: Any) -> None:
-        here = name.removesuffix(".html")
-        pages[name] = _environment().get_template(f"{template}.html.j2").render(here=here, **shared, **more)
-
-    render("executive.html", "executive", **executive.context(gold, status))
-    render("retention.html", "retention", **retention.context(gold, status))
+    pages = {
+        "executive.html": render("executive", "executive", status, executive.context(gold, status)),
+        "retention.html": render("retention", "retention", status, retention.context(gold, status)),
+    }
     if extras.manifest:
-        render("lineage.html", "lineage", **lineage.context(extras.manifest))
+        pages["lineage.html"] = render("lineage", "lineage", status, lineage.context(extras.manifest))
     for model, text in extras.cards.items():
-        render(
-            f"model_card_{model}.html",
-            "card",
-            title=f"Model card: {model}",
-            text=MarkdownIt().enable("table").render(text),
-        )
-    render(
-        "index.html",
-        "index",
-        tiles=_tiles(status, site, extras),
-        runs=_runs(gold),
-        quality=(site / "quality" / "index.html").exists(),
-        models=executive.model_table(gold),
-        untrained=executive.UNTRAINED,
-        cards=[{"href": f"model_card_{model}.html", "title": model} for model in extras.cards],
-    )
+        card = {"title": f"Model card: {model}", "text": MarkdownIt().enable("table").render(text)}
+        pages[f"model_card_{model}.html"] = render(model, "card", status, card)
+    first = {
+        "tiles": _tiles(status, site, extras),
+        "runs": _runs(gold),
+        "quality": (site / "quality" / "index.html").exists(),
+        "models": executive.model_table(gold),
+        "untrained": executive.UNTRAINED,
+        "cards": [{"href": f"model_card_{model}.html", "title": model} for model in extras.cards],
+    }
+    pages["index.html"] = render("index", "index", status, first)
     with disk_errors_explained(site):
         site.mkdir(parents=True, exist_ok=True)
         for stale in site.glob("model_card_*.html"):
@@ -98,6 +88,19 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
                 text = text.replace(broken, whole)
             (site / "dbt_docs.html").write_text(text, encoding="utf-8")
     return [site / name for name in sorted(pages, key=lambda name: (name != "index.html", name))]
+
+
+def render(name: str, template: str, status: Row, shown: Mapping[str, Any]) -> str:
+    """A page as HTML.
+
+    Args:
+        name: of the page, which the navigation marks as the one that is open.
+        template: its name without the ending.
+        status: the row of ``gold.report_status``.
+        shown: what the template asks for.
+    """
+    found = _environment().get_template(f"{template}.html.j2")
+    return found.render(here=name, status=status, remarks=remarks(status), **shown)
 
 
 def remarks(status: Row) -> list[str]:

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from bi.dashboards import executive, lineage, retention, site, words
+from bi.dashboards.gold import Gold
 from bi.dashboards.words import Metric
+from lakehouse.settings import DBT_PROJECT
 from tests.delta import query
 
 CSS = (site.FOLDER / "assets" / "site.css").read_text()
+MARTS = DBT_PROJECT / "models" / "marts"
 LIMIT = 2_000_000
 
 
@@ -183,6 +186,31 @@ def test_the_list_packs_texts_that_repeat_and_loses_none() -> None:
     assert packed["words"][one[at["next_category"]]] == "toys"
     assert other[at["next_category"]] is None
     assert [one[at["spend"]], one[at["customer_unique_id"]]] == [9.5, "ana"]
+
+
+class Empty(Gold):
+    """The marts of a shop in which nothing has happened yet: no rows, and sums of nothing."""
+
+    def __init__(self) -> None:
+        pass
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        is_sum = sql.lstrip().startswith("select sum(") and "group by" not in sql
+        return [dict.fromkeys(re.findall(r" as (\w+)", sql))] if is_sum else []
+
+
+def test_a_shop_that_has_just_opened_has_pages_too() -> None:
+    manifest_columns = re.findall(r"- name: (\w+)", (MARTS / "report_status.yml").read_text())
+    status: dict[str, Any] = dict.fromkeys(manifest_columns) | dict.fromkeys(
+        ("customers", "repeat_customers", "whales_at_risk", "people_at_reporting_date"), 0
+    )
+    status |= {"as_of_date": date(2018, 1, 3), "reporting_date": date(2018, 1, 3)}
+    for name, page in (("executive", executive), ("retention", retention)):
+        text = site.render(name, name, status, page.context(Empty(), status))
+        assert "No week is complete yet" in text
+        assert "data-chart" not in text
+        assert text.count('class="none"') >= 5
+        assert "None" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
 
 
 def luminance(colour: str) -> float:
