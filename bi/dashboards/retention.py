@@ -311,6 +311,10 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
         else ""
     )
     none = "No visits are known: no clickstream was delivered."
+    channels = gold.rows(
+        """select channel as name, sum(revenue_markov) as amount, sum(revenue_last_touch) as last
+        from gold__channel_attribution group by 1 order by 2 desc, 1"""
+    )
     return [
         {
             "id": "funnel",
@@ -338,13 +342,25 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
             "how": f"What was put into carts and not ordered. {left}",
             "source": "gold.conversion_funnel",
         },
+        {
+            "id": "channels",
+            "title": "Which channels bring revenue",
+            "unit": "R$ of orders that visits led to",
+            "spec": charts.bars(channels, "R$", ticks=[("last", "credit to the last channel alone")])
+            if channels
+            else None,
+            "none": none,
+            "how": "The bar shares an order's revenue among all channels that led to it, by what would be lost "
+            "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel does "
+            "more than the last click shows.",
+            "source": "gold.channel_attribution",
+        },
     ]
 
 
 def _list_words(status: Row, people: Sequence[Row]) -> str:
     control = sum(person["campaign_group"] == "control" for person in people)
     others = status["whales_at_risk"] - len(people)
-    ranked = next((person["call_rank"] for person in people if person["call_rank"]), None)
     if not people:
         return "Nobody who stays away has agreed to be written to or called."
     text = (
@@ -353,7 +369,7 @@ def _list_words(status: Row, people: Sequence[Row]) -> str:
     )
     if others:
         text += f" {words.count(others)} more have not agreed and are not listed."
-    return text if ranked else f"{text} None of them has a rank."
+    return text
 
 
 def _outcomes(gold: Gold) -> dict[str, Any]:

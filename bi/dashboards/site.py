@@ -64,7 +64,10 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
     if extras.manifest:
         pages["lineage.html"] = render("lineage", "lineage", status, lineage.context(extras.manifest))
     for model, text in extras.cards.items():
-        card = {"title": f"Model card: {model}", "text": MarkdownIt().enable("table").render(text)}
+        card = {
+            "title": f"Model card: {model}",
+            "text": MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
+        }
         pages[f"model_card_{model}.html"] = render(model, "card", status, card)
     first = {
         "tiles": _tiles(status, site, extras),

@@ -159,6 +159,18 @@ def test_what_models_write_names_the_exposures_that_write_it(manifest: Any) -> N
     assert named == models_of
 
 
+def test_pages_read_what_their_exposures_say(manifest: Any) -> None:
+    exposures = {exposure.name: exposure.depends_on.nodes for exposure in manifest.exposures.values()}
+    pages = {"executive_control_tower": "executive.py", "customer_retention_center": "retention.py"}
+    for name, file in pages.items():
+        code = (settings.ROOT / "bi" / "dashboards" / file).read_text()
+        # The head of every page.
+        tables = {*re.findall(r"gold__(\w+)", code), "report_status"}
+        told = {manifest.nodes[node].name for node in exposures[name]}
+        seeds = {node.name for node in manifest.nodes.values() if node.resource_type == "seed"}
+        assert tables - seeds == told, name
+
+
 def test_gold_is_public_and_what_it_is_made_of_is_not(manifest: Any) -> None:
     for model in models(manifest):
         public = model.schema == "gold" and model.language == "sql"

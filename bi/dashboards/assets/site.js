@@ -118,8 +118,8 @@ const list = (box) => {
   const find = () => {
     const wanted = search.value.trim().toLowerCase();
     const text = (row) => columns.map((column, index) => (typeof cell(row, index) === "string" ? cell(row, index).replaceAll("_", " ") : "")).join(" ").toLowerCase();
-    const words = wanted.replaceAll("_", " ");
-    state.found = rows.filter((row) => groups[filter.value](row) && (!words || text(row).includes(words)));
+    const sought = wanted.replaceAll("_", " ");
+    state.found = rows.filter((row) => groups[filter.value](row) && (!sought || text(row).includes(sought)));
     const sign = state.down ? -1 : 1;
     // What is unknown comes last whichever way the list is sorted; equals keep the order of the list.
     state.found.sort((one, other) => {
