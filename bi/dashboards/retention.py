@@ -351,8 +351,8 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
             else None,
             "none": none,
             "how": "The bar shares an order's revenue among all channels that led to it, by what would be lost "
-            "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel does "
-            "more than the last click shows.",
+            "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel "
+            "does more than the last click shows.",
             "source": "gold.channel_attribution",
         },
     ]

@@ -14,6 +14,7 @@ import pytest
 from bi.dashboards import executive, lineage, retention, site, words
 from bi.dashboards.gold import Gold
 from bi.dashboards.words import Metric
+from lakehouse import pipeline
 from lakehouse.settings import DBT_PROJECT
 from tests.delta import query
 
@@ -211,6 +212,20 @@ def test_a_shop_that_has_just_opened_has_pages_too() -> None:
         assert "data-chart" not in text
         assert text.count('class="none"') >= 5
         assert "None" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("pages", [True, False])
+def test_a_whole_run_ends_with_the_pages(warehouse: Path, monkeypatch: pytest.MonkeyPatch, pages: bool) -> None:
+    steps: list[str] = []
+
+    def noted(name: str) -> Any:
+        return lambda *_, **__: steps.append(name)
+
+    monkeypatch.setattr("lakehouse.ingest.check", noted("check"))
+    for step in ("ingest", "score", "build", "site"):
+        monkeypatch.setattr(pipeline, f"_{step}_step", noted(step))
+    list(pipeline.run("olist", [], "local", warehouse, lambda *_: None, pages=pages))
+    assert steps == ["check", "ingest", "build", "build", "score", "build", *(["site"] if pages else [])]
 
 
 def luminance(colour: str) -> float:
