@@ -67,6 +67,10 @@ def test_the_cards_are_what_gold_says(scored: Path, open_page: Open) -> None:
         panel = opened.page.locator(f".panel[data-weeks='{row['weeks']}']")
         assert panel.is_visible()
         assert opened.page.locator(".panel:visible").count() == 1
+        opened.page.wait_for_function(
+            "[...document.querySelectorAll('.plot')]"
+            ".every(plot => plot.offsetParent === null || plot.querySelector('svg')?.clientWidth > 100)"
+        )
         cards = {
             card.get_attribute("data-card"): card.locator("data").get_attribute("value")
             for card in panel.locator(".card").all()
