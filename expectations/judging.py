@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -99,6 +100,7 @@ def nothing_to_judge(check: Check, frame: pd.DataFrame) -> str:
     return ""
 
 
+@cache
 def expected(check: Check) -> str:
     """The sentence that Great Expectations has for an expectation."""
     content = InlineRenderer(check.expectation.configuration).get_rendered_content()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,21 @@ FAULTS = {
     ],
     "whale_call_list": [{"full_name": "'Ana'", "has_consent": "false", "ranked_by": "'none'", "spend": "spend + 1"}],
     "inventory_plan": [{"advice": "'none'"}],
+    "weekly_performance": [{"first_order_revenue": "revenue + 1", "new_customers": "new_customers + 1"}],
+    "executive_overview": [
+        {"revenue": "revenue + 1", "change_from_orders": "change_from_orders + 1", "period": "'none'"},
+        {"weeks": "13", "period": "'current'"},
+    ],
+    "sales_breakdown": [{"revenue": "revenue + 1"}],
+    "revenue_outlook": [{"forecast": "upper_80 + 1"}],
+    "forecast_errors": [{"error": "error + 1"}],
+    "forecast_accuracy": [{"bias": "wape + 1"}],
+    "segment_summary": [{"people": "people + 1", "callable_people": "people + 1"}],
+    "risk_grid": [{"people": "people + 1"}],
+    "customer_offers": [{"next_product_id": "null", "buy_again_product_id": "null"}],
+    "retention_campaign": [{"is_within_cap": "true", "is_reachable": "false", "campaign_group": "'control'"}],
+    "report_status": [{"people_at_reporting_date": "0", "repeat_customers": "customers + 1"}],
+    "model_status": [{"measured": "measured_high + 1"}],
     "weekly_revenue": [{"week_start": "week_start + interval '1' day"}],
 }
 
@@ -76,7 +92,7 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
     """No data test of ours passes on tables in which everything that they speak of is wrong: those of the marts
     beside sound Gold and Silver first, then Gold's, then Silver's."""
     shutil.copytree(shop_warehouse, warehouse)
-    forecast_demand(warehouse)
+    pretend_to_have_scored(warehouse)
     assert dbt(warehouse, "run", "--selector", "marts").returncode == 0
     target = warehouse.parent / "dbt_target"
     nodes: dict[str, Any] = json.loads((target / "manifest.json").read_text())["nodes"]
@@ -97,22 +113,44 @@ def test_each_data_test_fails_on_its_fault(shop_warehouse: Path, warehouse: Path
     assert {name: status for name, status in passed.items() if status != "fail"} == {}
 
 
-def forecast_demand(warehouse: Path) -> None:
-    """A forecast of two weeks, so that the plan of stock, empty without one, has rows."""
+def pretend_to_have_scored(warehouse: Path) -> None:
+    """A forecast of two weeks, how good such were, and products to propose: without them some marts have no rows."""
     weeks = pd.DataFrame({"week_start": [date(2018, 8, 20), date(2018, 8, 27)], "horizon": [1, 2]})
     units = dict.fromkeys(("forecast", "lower_80", "upper_80"), 1.0)
+    money = dict.fromkeys(units, Decimal("1.00"))
     sums = {f"cumulative_{name}": value for name, value in units.items()}
-    rows = weeks.assign(level="category", series="toys", method="mean_12", **units, **sums)
+    demand = weeks.assign(level="category", series="toys", method="mean_12", **units, **sums)
+    revenue = weeks.assign(level="total", series="total", method="mean_12", **money)
+    backtest = weeks.assign(
+        series="total", model="mean_12", is_champion=True, origin_week=date(2018, 8, 13), actual=Decimal(2), **money
+    )
+    offers = pd.DataFrame({"customer_unique_id": ["ana"], "product_id": ["lamp"], "rank": [1], "score": [1.0]})
+    metrics = pd.DataFrame({"subject": ["candidate"], "metric": ["wape"], "value": [0.1], "is_promoted": [True]})
     origin = Origin("forecast", 1, date(2018, 8, 19), datetime(2018, 8, 20, tzinfo=UTC))
-    data.write(warehouse, {"demand_forecast": rows}, origin)
+    data.write(
+        warehouse,
+        {
+            "demand_forecast": demand,
+            "revenue_forecast": revenue,
+            "forecast_backtest": backtest,
+            "product_recommendations": offers.assign(method="popular_in_state"),
+            "buy_again": offers,
+            "model_metrics": metrics.assign(value_low=0.05, value_high=0.2),
+        },
+        origin,
+    )
 
 
 def fill_in_nonsense(warehouse: Path) -> None:
-    """Two rows of one category in the seed of stock, which comes empty."""
-    table = DeltaTable(TableName("gold", "inventory").path(warehouse))
-    schema = pa.table(table.to_pyarrow_table()).schema
-    rows = pa.table({"category": ["toys"] * 2, "stock_units": [1, 1], "lead_time_weeks": [9, 9]})
-    write_deltalake(table, rows.select(schema.names).cast(schema), mode="append")
+    """Two rows of one key in the seeds that people fill in, which come empty."""
+    nonsense = {
+        "inventory": {"category": ["toys"] * 2, "stock_units": [1, 1], "lead_time_weeks": [9, 9]},
+        "executive_targets": {"metric": ["profit"] * 2, "weeks": [4, 4], "target": [Decimal(1)] * 2},
+    }
+    for seed, columns in nonsense.items():
+        table = DeltaTable(TableName("gold", seed).path(warehouse))
+        schema = pa.table(table.to_pyarrow_table()).schema
+        write_deltalake(table, pa.table(columns).select(schema.names).cast(schema), mode="append")
 
 
 def spoil(warehouse: Path, node: dict[str, Any]) -> None:

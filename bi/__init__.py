@@ -1,0 +1,1 @@
+"""What people look at: static pages and a Power BI project."""

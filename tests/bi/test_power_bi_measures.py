@@ -1,0 +1,274 @@
+"""Every measure has its Gold value, for all time, for each period, by category, by state and by week."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bi.dax import Filters, Model
+from tests.bi.expected import CHANGES, EXPECTED, IN_WORDS, PERIODS
+from tests.delta import query
+from tests.scored import TARGET
+
+ITEMS = {"current": "Current", "previous": "Previous period", "year_ago": "Year before"}
+Ask = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def ask(scored_warehouse: Path) -> Ask:
+    """The one value of a query over Gold."""
+
+    def one(sql: str) -> Any:
+        [row] = query(scored_warehouse, sql)
+        [value] = row.values()
+        return value
+
+    return one
+
+
+def same(found: Any, wanted: Any, rounding: float = 0) -> bool:
+    """Whether a value is that of Gold; sums of fractions may differ in the last digits, and Gold may be rounded."""
+    if isinstance(wanted, Decimal | float | int) and not isinstance(wanted, bool) and found is not None:
+        return found == pytest.approx(float(wanted), rel=1e-9, abs=max(rounding, 1e-9))
+    if isinstance(wanted, date) and not isinstance(wanted, datetime):
+        wanted = datetime.combine(wanted, time())
+    if isinstance(wanted, datetime):
+        wanted = wanted.replace(tzinfo=None)
+    return bool(found == wanted)
+
+
+def test_each_measure_has_an_expectation(model: Model) -> None:
+    assert model.measures.keys() == EXPECTED.keys() | IN_WORDS
+
+
+@pytest.mark.parametrize("measure", EXPECTED)
+def test_a_measure_is_its_gold_value(model: Model, ask: Ask, measure: str) -> None:
+    found, wanted = model.value(measure), ask(EXPECTED[measure])
+    assert same(found, wanted), f"{found}, and {wanted} in Gold"
+
+
+def test_few_measures_are_blank_where_nothing_is_filtered(model: Model) -> None:
+    """A measure that is always blank would equal a figure that is never there."""
+    blank = {name for name in EXPECTED if EXPECTED[name] == "select null"}
+    assert {name for name in EXPECTED if model.value(name) is None} == blank | {"Units to order"}
+    assert len(blank) == 10
+
+
+def test_a_measure_of_a_period_is_that_of_the_marts(model: Model, scored_warehouse: Path) -> None:
+    """The comparison gives the figures that executive_overview has, for 4, 13 and 52 weeks, now, before and a year ago."""
+    rows = {
+        (row["weeks"], row["period"]): row
+        for row in query(scored_warehouse, "select * from gold__executive_overview")
+    }
+    assert len(rows) == 7
+    wrong = []
+    for weeks in (4, 13, 52):
+        for period, item in ITEMS.items():
+            chosen = {**last(weeks), "Comparison.Comparison": [item]}
+            row = rows.get((weeks, period), {})
+            for measure, column in PERIODS.items():
+                found, wanted = model.value(measure, chosen), row.get(column)
+                if not same(found, wanted, 5e-3 if column.startswith(("average", "realised")) else 5e-5):
+                    wrong.append(f"{measure}, {weeks} weeks, {period}: {found}, and {wanted} in Gold")
+    assert wrong == []
+
+
+def test_a_change_is_that_of_the_marts(model: Model, scored_warehouse: Path) -> None:
+    rows = query(scored_warehouse, "select * from gold__executive_overview where period <> 'current' order by weeks")
+    for row in rows:
+        chosen = last(row["weeks"])
+        item = "previous" if row["period"] == "previous" else "year before"
+        change = model.value("Revenue", {**chosen, "Comparison.Comparison": [f"Change on {item}"]})
+        assert same(change, row["revenue_change"], 5e-3)
+        share = model.value("Revenue", {**chosen, "Comparison.Comparison": [f"Change on {item} %"]})
+        assert same(share, row["revenue_change"] / row["revenue"])
+        assert same(model.value(f"Revenue on {item} %", chosen), row["revenue_change"] / row["revenue"])
+        if item == "previous":
+            for measure, column in CHANGES.items():
+                assert same(model.value(measure, chosen), row[column], 1e-2), (measure, row["weeks"])
+    assert {row["period"] for row in rows} == {"previous", "year_ago"}
+
+
+def test_days_outside_complete_weeks_do_not_compare(model: Model) -> None:
+    days = [row[0] for row in model.tables["dim_date"]["rows"] if row[-1] is None]
+    assert days
+    for item in ("Current", "Previous period", "Year before", "Change on previous", "Change on year before %"):
+        assert model.value("Revenue", {"dim_date.date_day": days, "Comparison.Comparison": [item]}) is None
+
+
+def test_a_selection_that_runs_into_an_incomplete_week_is_cut_to_complete_ones(
+    model: Model, scored_warehouse: Path
+) -> None:
+    """The newest week is not complete: with it chosen too, the current period is that of the complete weeks alone."""
+    rows = model.tables["dim_date"]["rows"]
+    newest = max(row[0] for row in rows if row[-1] == 1)
+    days = [row[0] for row in rows if row[-1] in (1, 2, 3, 4) or row[0] > newest]
+    [row] = query(scored_warehouse, "select * from gold__executive_overview where weeks = 4 and period = 'previous'")
+    for item, wanted in (("Previous period", row["revenue"]), ("Change on previous", row["revenue_change"])):
+        assert same(model.value("Revenue", {"dim_date.date_day": days, "Comparison.Comparison": [item]}), wanted)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "key"), [("category", "dim_product.category"), ("state", "dim_customer.state")]
+)
+def test_a_dimension_filters_facts_as_the_marts_do(
+    model: Model, scored_warehouse: Path, dimension: str, key: str
+) -> None:
+    rows = query(
+        scored_warehouse, f"select * from gold__sales_breakdown where dimension = '{dimension}' and weeks = 52"
+    )
+    assert len(rows) > 3
+    for row in rows:
+        chosen: Filters = {**last(52), key: [row["member"]]}
+        for measure, column in {
+            "Revenue": "revenue",
+            "Orders": "orders",
+            "Average order value": "average_order_value",
+            "Late delivery rate": "late_delivery_rate",
+            "Average review score": "average_review_score",
+        }.items():
+            assert same(model.value(measure, chosen), row[column], 5e-3), (row["member"], measure)
+    by_share = {row["member"]: model.value("Share of revenue", {**last(52), key: [row["member"]]}) for row in rows}
+    if dimension == "category":
+        assert sum(share or 0 for share in by_share.values()) == pytest.approx(1)
+
+
+def test_a_week_of_the_chart_has_its_own_figures(model: Model, scored_warehouse: Path) -> None:
+    """Actual, forecast with its bounds, and backtest of the same week, at their own grain; no sum of other series."""
+    weeks = {row["week_start"]: row for row in query(scored_warehouse, "select * from gold__weekly_performance")}
+    ahead = query(scored_warehouse, "select * from gold__revenue_outlook where level = 'total' order by horizon")
+    past = query(
+        scored_warehouse, "select * from gold__forecast_history where is_champion and horizon = 1 order by week_start"
+    )
+    assert ahead
+    assert past
+    for row in ahead:
+        chosen = {"dim_date.week_start": [row["week_start"]]}
+        found = [model.value(f"Forecast {name}", chosen) for name in ("revenue", "lower bound", "upper bound")]
+        assert found == [float(row[name]) for name in ("forecast", "lower_80", "upper_80")]
+        assert model.value("Revenue of complete weeks", chosen) is None
+    for row in past:
+        chosen = {"dim_date.week_start": [row["week_start"]]}
+        assert same(model.value("Backtest forecast", chosen), row["forecast"])
+        assert same(model.value("Revenue of complete weeks", chosen), weeks[row["week_start"]]["revenue"])
+        assert model.value("Forecast revenue", chosen) is None
+
+
+def test_a_chosen_level_or_model_is_not_that_of_the_whole_shop(model: Model, scored_warehouse: Path) -> None:
+    by_category = model.value("Forecast revenue", {"revenue_outlook.level": ["category"]})
+    wanted = query(scored_warehouse, "select sum(forecast) as s from gold__revenue_outlook where level = 'category'")
+    assert same(by_category, wanted[0]["s"])
+    rows = query(scored_warehouse, "select * from gold__forecast_accuracy")
+    for row in rows:
+        ahead = {} if row["weeks_ahead"] == "all" else {"forecast_history.horizon": [int(row["weeks_ahead"])]}
+        chosen: Filters = {"forecast_history.model": [row["model"]], **ahead}
+        assert same(model.value("Forecast error (WAPE)", chosen), row["wape"], 5e-5)
+        assert same(model.value("Forecast bias", chosen), row["bias"], 5e-5)
+        assert same(model.value("Range held", chosen), row["band_coverage"], 5e-5)
+    assert {row["is_champion"] for row in rows} == {True, False}
+
+
+def test_segments_and_status_agree_with_people(model: Model, scored_warehouse: Path) -> None:
+    for row in query(scored_warehouse, "select * from gold__segment_summary"):
+        chosen = {"customer_risk.segment": [row["segment"]]}
+        assert same(model.value("People scored", chosen), row["people"])
+        assert same(model.value("Expected revenue (180 days)", chosen), row["expected_revenue"])
+    [status] = query(scored_warehouse, "select * from gold__report_status")
+    assert same(model.value("Revenue at risk"), status["revenue_at_risk"])
+    assert same(model.value("Whales at risk"), status["whales_at_risk"])
+    assert same(model.value("Churn model version"), status["churn_model_version"])
+    assert status["revenue_at_risk"] > 0
+
+
+def test_a_day_of_delivery_is_another_role_of_the_date(model: Model, scored_warehouse: Path) -> None:
+    [row] = query(
+        scored_warehouse,
+        """select cast(delivered_at as date) as day, count(distinct order_id) as n from gold__fct_order_items
+        where is_revenue_order and delivered_at is not null group by 1 order by 2 desc, 1 limit 1""",
+    )
+    chosen = {"dim_date.date_day": [row["day"]]}
+    assert same(model.value("Orders delivered on the day", chosen), row["n"])
+    bought = query(
+        scored_warehouse,
+        f"""select count(distinct order_id) as n from gold__fct_order_items
+        where is_revenue_order and delivered_at is not null and purchase_date = date '{row["day"]}'""",
+    )
+    assert (model.value("Delivered orders", chosen) or 0) == bought[0]["n"]
+
+
+def test_one_person_is_filtered_in_all_facts(model: Model, scored_warehouse: Path) -> None:
+    [row] = query(
+        scored_warehouse,
+        "select customer_unique_id, monetary, frequency from gold__customer_360 order by frequency desc, 1 limit 1",
+    )
+    chosen = {"dim_customer.customer_unique_id": [row["customer_unique_id"]]}
+    assert same(model.value("Revenue", chosen), row["monetary"])
+    assert same(model.value("Lifetime revenue", chosen), row["monetary"])
+    assert same(model.value("Orders", chosen), row["frequency"])
+    assert model.value("People scored", chosen) == 1
+    assert model.value("Visits", chosen) == model.value("Visits")
+
+
+def test_complete_weeks_are_counted_back_from_the_last(model: Model, scored_warehouse: Path) -> None:
+    [as_of] = query(scored_warehouse, "select first_complete_week, last_complete_week from silver__as_of")
+    table = model.tables["dim_date"]
+    day, number = table["columns"].index("week_start"), table["columns"].index("complete_week")
+    weeks = {row[day].date(): row[number] for row in table["rows"]}
+    for week, back in weeks.items():
+        inside = as_of["first_complete_week"] <= week <= as_of["last_complete_week"]
+        assert back == ((as_of["last_complete_week"] - week).days // 7 + 1 if inside else None)
+
+
+def test_a_target_is_shown_where_there_is_one(model: Model) -> None:
+    """Of four weeks there is one: of other lengths, and of days that are not whole weeks, none."""
+    revenue = model.value("Revenue", last(4))
+    assert model.value("Revenue target", last(4)) == float(TARGET["target"])  # type: ignore[arg-type]
+    assert model.value("Revenue on target", last(4)) == f"{revenue / 1000 - 1:+.1%}"
+    assert model.value("Revenue on target", last(5)) == "no target set"
+
+
+def test_the_head_of_a_page_says_how_fresh_it_is(model: Model) -> None:
+    words = model.value("Freshness")
+    assert re.fullmatch(
+        r"Data through \d{4}-\d\d-\d\d, complete through \d{4}-\d\d-\d\d\. "
+        r"Gates: (passed|passed, warnings: \d+)\. Models: churn v2, forecast v3\.",
+        words,
+    ), words
+    assert model.value("Gate status") in words
+
+
+@pytest.mark.parametrize("status", ["failed", "warned", "passed"])
+def test_the_gate_speaks_of_the_last_run_of_each_layer(model: Model, status: str) -> None:
+    """A newer run that checks one layer does not hide what the others' last runs said; an older run is forgotten."""
+    columns, rows = model.tables["check_results"]["columns"], model.tables["check_results"]["rows"]
+    warned = model.value("Checks warned")
+    newest = dict(zip(columns, rows[0], strict=True)) | {"run_id": "9999", "layer": "another", "status": status}
+    older = newest | {"run_id": "0000", "status": "failed"}
+    changed = {"columns": columns, "rows": [*rows, list(newest.values()), list(older.values())]}
+    with_them = replace(model, tables={**model.tables, "check_results": changed})
+    warnings = warned + (status == "warned")
+    wanted = "failed: 1" if status == "failed" else f"passed, warnings: {warnings}" if warnings else "passed"
+    assert with_them.value("Gate status") == wanted
+
+
+def last(weeks: int) -> Filters:
+    """The last complete weeks, as the pages of the report choose them."""
+    return {"dim_date.complete_week": list(range(1, weeks + 1))}
+
+
+def test_a_wrong_measure_is_noticed(model: Model, ask: Ask) -> None:
+    """Faults of several kinds, each caught by the comparison or by the engine."""
+    right = ask(EXPECTED["Revenue"])
+    assert same(model.expression("SUM(fct_order_items[revenue])"), right)
+    assert not same(model.expression("SUM(fct_order_items[price])"), right)
+    assert not same(model.expression("SUM(fct_order_items[revenue]) + 0.01"), right)
+    for broken in ("SUM(fct_order_items[income])", "[No such measure]", "SUM(fct_order_items[revenue]", "NOSUCH(1)"):
+        with pytest.raises(AssertionError):
+            assert model.expression(broken) is not None
