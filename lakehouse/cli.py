@@ -1,4 +1,4 @@
-"""The command line: ``lakehouse generate | upload | ingest | build | run | validate | train | score | models | site``."""
+"""The command line, ``lakehouse``: from files to tables, scores and pages. Thin: each command calls one function."""
 
 from __future__ import annotations
 

@@ -95,6 +95,8 @@ def run_dbt(
         *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.PROFILES)),
         *("--target", target, "--log-path", str(settings.DBT_PROJECT / "logs")),
         *("--log-level", "none", "--log-level-file", "info"),
+        # The manifest would be written twice a step, for a second each; who needs it, documents.
+        *([] if command[0] == "docs" else ["--no-write-json"]),
     ]
     answer = dbtRunner(callbacks=[on_event]).invoke(arguments)
     if isinstance(answer.exception, KeyboardInterrupt):
