@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+from lakehouse import settings
+
 Row = tuple[Any, ...]
 Columns = list[tuple[str, str]]
 ADAPTER = "dbt.adapters.databricks"
@@ -211,7 +213,7 @@ def jobs_of(workspace: Workspace) -> mock.MagicMock:
     return api
 
 
-def build_twice(project: Path, profiles: Path, known: dict[str, Columns], folder: Path, *words: str) -> Workspace:
+def build_twice(project: Path, known: dict[str, Columns], folder: Path) -> Workspace:
     """Build a project in a workspace where nothing is, and again where everything is.
 
     Raises:
@@ -225,7 +227,7 @@ def build_twice(project: Path, profiles: Path, known: dict[str, Columns], folder
         workspace.sessions.append(arguments)
         return Cursor(workspace, arguments["http_path"])
 
-    fixed = ["--project-dir", str(project), "--profiles-dir", str(profiles), "--target", "databricks"]
+    fixed = ["--project-dir", str(project), "--profiles-dir", str(settings.PROFILES), "--target", "databricks"]
     fixed += ["--target-path", str(folder), "--log-path", str(folder)]
     with (
         mock.patch(f"{ADAPTER}.connections.dbsql.connect", connect),
@@ -237,7 +239,7 @@ def build_twice(project: Path, profiles: Path, known: dict[str, Columns], folder
             raise RuntimeError(f"dbt does not parse: {parsed.exception}")
         for workspace.build in BUILDS:
             kinds = [word for kind in ("test", "unit_test") for word in ("--exclude-resource-type", kind)]
-            answer = dbtRunner(manifest=parsed.result).invoke(["--quiet", "build", *kinds, *words, *fixed])
+            answer = dbtRunner(manifest=parsed.result).invoke(["--quiet", "build", *kinds, *fixed])
             if not answer.success:
                 said = [
                     f"{one.node.name}: {one.message}"
@@ -264,9 +266,8 @@ def known_tables(warehouse: Path) -> dict[str, Columns]:
 
 def main() -> None:
     """See the module."""
-    project, warehouse, out, *words = sys.argv[1:]
-    profiles = Path(project).parent / "profiles"
-    workspace = build_twice(Path(project), profiles, known_tables(Path(warehouse)), Path(out).parent, *words)
+    project, warehouse, out = sys.argv[1:]
+    workspace = build_twice(Path(project), known_tables(Path(warehouse)), Path(out).parent)
     told = {
         "statements": [statement._asdict() for statement in workspace.statements],
         "scripts": [script._asdict() for script in workspace.scripts],
