@@ -203,7 +203,7 @@ def build(
     layers = _layers(layer, pipeline.LAYERS, "build")
     with _progress() as update:
         reports = list(pipeline.build(layers, target, settings.warehouse(), update))
-    _print_summary(reports)
+    _print_summary(reports, target)
     _print_checks([check for report in reports for check in report.checks])
 
 
@@ -230,7 +230,7 @@ def run(
         )
         reports = list(steps)
     _print_files(reports[0])
-    _print_summary(reports)
+    _print_summary(reports, target)
     for report in reports:
         _print_models(report)
     _print_checks([check for report in reports for check in report.checks])
@@ -375,8 +375,8 @@ def _print_files(report: StepReport) -> None:
         out.print(f"{rejected:,} lines are no records; bronze.rejected_rows keeps them with the reason.")
 
 
-def _print_summary(reports: list[StepReport]) -> None:
-    warehouse = settings.warehouse()
+def _print_summary(reports: list[StepReport], target: str) -> None:
+    place = tables.place(target, settings.warehouse())
     table = _table("Silver and Gold: what was built", "table", "rows", "seconds")
     tests = 0
     for report in reports:
@@ -386,12 +386,12 @@ def _print_summary(reports: list[StepReport]) -> None:
                 tests += 1
             elif not name.startswith(("stg_", "quarantined_", "int_")):
                 where = TableName(pipeline.SCHEMAS.get(report.name, report.name), name)
-                rows = tables.row_count(warehouse, where)
+                rows = tables.row_count(place, where)
                 table.add_row(str(where), f"{rows:,}", f"{node.seconds:.1f}")
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
-    _say(f"The tables are Delta folders in {warehouse}")
+    _say(f"The tables are Delta tables in {place}")
 
 
 def _print_models(report: StepReport) -> None:

@@ -100,7 +100,7 @@ def _start(cluster: Cluster, name: str, program: str, *words: str) -> None:
         "PYSPARK_PYTHON": sys.executable,  # executors see the packages that we see
     }
     with (cluster.logs / f"{name}.log").open("wb") as log:
-        cluster.processes[name] = subprocess.Popen(
+        cluster.processes[name] = subprocess.Popen(  # noqa: S603
             [str(Path(pyspark.__file__).parent / "bin" / program), *words],
             env=environment,
             stdin=subprocess.DEVNULL,

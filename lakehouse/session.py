@@ -2,6 +2,7 @@
 
 ``local`` is Sail, a Spark Connect server embedded in this process: no Java, no account.
 ``spark`` is Apache Spark with Delta Lake, in this process or at the address in ``SPARK_REMOTE``.
+``databricks`` is the session of the job, over Unity Catalog.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from lakehouse import catalog
+from lakehouse import catalog, unity
 from lakehouse.errors import LakehouseError, disk_errors_explained
 
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
 
-Engine = Literal["local", "spark"]
+Engine = Literal["local", "spark", "databricks"]
 
 DELTA_PACKAGE = "io.delta:delta-spark_2.13:4.1.0"
 # Spark brings its own loggers; resolving Delta's would need jars that nothing loads.
@@ -47,8 +48,8 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
     """The session over a warehouse, with every table on disk registered; one per process and warehouse.
 
     Args:
-        engine: ``local`` or ``spark``.
-        warehouse: the folder of the tables; made if it is missing.
+        engine: ``local``, ``spark`` or ``databricks``.
+        warehouse: the folder of the tables; made if it is missing. On Databricks tables are in no folder.
 
     Returns:
         A session whose time zone is UTC.
@@ -57,6 +58,8 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
         LakehouseError: unknown engine, a folder that is not ours, an unreadable table, or no Java for ``spark``.
     """
     check_engine(engine)
+    if engine == "databricks":
+        return cast("SparkSession", unity.opened())  # in all that is asked of one here: queries and tables
     warehouse = warehouse.resolve()
     with _lock:
         key = (engine, warehouse)
@@ -76,7 +79,7 @@ def check_engine(engine: str) -> None:
     """Make sure that this process can open a session on an engine.
 
     Raises:
-        LakehouseError: it is not one of ``local`` and ``spark``.
+        LakehouseError: there is no such engine.
     """
     if engine not in get_args(Engine):
         raise LakehouseError(

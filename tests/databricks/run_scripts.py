@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import cast
 
 from lakehouse import session
 
@@ -21,7 +22,8 @@ def main() -> None:
     for name in list(sys.modules):
         if name.partition(".")[0] in OURS:
             del sys.modules[name]
-    sys.modules.update(dict.fromkeys(OURS))  # None: an import of it fails, as on a cluster that has never heard of it
+    # None: an import of it fails, as on a cluster that has never heard of it.
+    cast("dict[str, object]", sys.modules).update(dict.fromkeys(OURS))
     for script in scripts:
         exec(compile(script, "notebook", "exec"), {"__name__": "__main__", "spark": spark})
     spark.stop()

@@ -1,4 +1,4 @@
-"""The databricks target without a workspace: what dbt-databricks would send is of the dialect and says what it should.
+"""The databricks target without a workspace: what dbt-databricks would send is of the dialect, and what it says.
 
 The materializations are dbt-databricks' own. No warehouse has run any of it; see docs/databricks.md.
 """
@@ -101,7 +101,11 @@ def test_a_config_that_makes_sql_of_no_dialect_is_caught(shop_warehouse: Path, t
 def test_a_command_of_no_known_form_is_caught() -> None:
     name = "`main`.`silver`.`customers`"
     assert refused([f"optimize {name}", f"alter table {name} alter column `email` set tags ('pii' = 'true')"]) == []
-    wrong = [f"optimize {name} zorder", f"alter table {name} alter column `email` set tags ('pii', 'true')", "select 1 form x y"]
+    wrong = [
+        f"optimize {name} zorder",
+        f"alter table {name} alter column `email` set tags ('pii', 'true')",
+        "select 1 form x y",
+    ]
     assert len(refused(wrong)) == 3
 
 
@@ -174,7 +178,9 @@ def test_python_models_are_jobs_without_a_cluster(said: Said) -> None:
 
 
 def test_a_python_model_that_imports_from_the_repository_is_caught() -> None:
-    inside = "def model(dbt, session):\n    from ml.churn import features\n    import pandas\n    from . import helper\n"
+    inside = (
+        "def model(dbt, session):\n    from ml.churn import features\n    import pandas\n    from . import helper\n"
+    )
     assert foreign_imports(inside) == ["", "ml"]
 
 
@@ -204,9 +210,17 @@ def tidy(sql: str) -> str:
 
 def test_no_model_knows_of_databricks() -> None:
     project = settings.DBT_PROJECT
-    files = [*project.glob("models/**/*"), *project.glob("snapshots/*"), *(settings.ROOT / "python_models").rglob("*")]
+    files = [
+        *project.glob("models/**/*"),
+        *project.glob("snapshots/*"),
+        *(settings.ROOT / "python_models").rglob("*"),
+    ]
     # Sources say in which schema they are, which is not a model's to say.
-    code = {file: file.read_text() for file in files if file.suffix in (".sql", ".py", ".yml") and file.name != "_sources.yml"}
+    code = {
+        file: file.read_text()
+        for file in files
+        if file.suffix in (".sql", ".py", ".yml") and file.name != "_sources.yml"
+    }
     assert len(code) > 120
     assert {file.name: words for file, text in code.items() if (words := databricks_words(text))} == {}
 
@@ -228,7 +242,9 @@ def test_a_databricks_word_in_a_model_is_caught(code: str) -> None:
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.usefixtures("java")
-def test_each_submitted_script_runs_as_it_stands_in_plain_spark(said: Said, shop_warehouse: Path, tmp_path: Path) -> None:
+def test_each_submitted_script_runs_as_it_stands_in_plain_spark(
+    said: Said, shop_warehouse: Path, tmp_path: Path
+) -> None:
     warehouse = tmp_path / "spark" / "warehouse"
     for schema in ("silver", "gold"):
         shutil.copytree(shop_warehouse / schema, warehouse / schema)

@@ -12,10 +12,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from unittest import mock
 
 from lakehouse import settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 Row = tuple[Any, ...]
 Columns = list[tuple[str, str]]
@@ -110,7 +113,12 @@ def _json(workspace: Workspace, found: re.Match[str]) -> Answer:
 
 def _described(workspace: Workspace, found: re.Match[str]) -> Answer:
     rows: list[Row] = [(name, kind, None) for name, kind in workspace.columns_of(found[1].split(".")[-1])]
-    rows += [("", "", ""), ("# Detailed Table Information", "", ""), ("Provider", "delta", ""), ("Type", "MANAGED", "")]
+    rows += [
+        ("", "", ""),
+        ("# Detailed Table Information", "", ""),
+        ("Provider", "delta", ""),
+        ("Type", "MANAGED", ""),
+    ]
     return Answer([("col_name", "string"), ("data_type", "string"), ("comment", "string")], rows)
 
 
@@ -232,14 +240,16 @@ def build_twice(project: Path, known: dict[str, Columns], folder: Path) -> Works
     with (
         mock.patch(f"{ADAPTER}.connections.dbsql.connect", connect),
         mock.patch(f"{ADAPTER}.connections.check_spog_preconditions"),
-        mock.patch(f"{ADAPTER}.python_models.python_submissions.DatabricksApiClient", lambda *_: jobs_of(workspace)),
+        mock.patch(
+            f"{ADAPTER}.python_models.python_submissions.DatabricksApiClient", return_value=jobs_of(workspace)
+        ),
     ):
         parsed = dbtRunner().invoke(["--quiet", "parse", *fixed])
         if not parsed.success:
             raise RuntimeError(f"dbt does not parse: {parsed.exception}")
         for workspace.build in BUILDS:
             kinds = [word for kind in ("test", "unit_test") for word in ("--exclude-resource-type", kind)]
-            answer = dbtRunner(manifest=parsed.result).invoke(["--quiet", "build", *kinds, *fixed])
+            answer = dbtRunner(manifest=cast("Manifest", parsed.result)).invoke(["--quiet", "build", *kinds, *fixed])
             if not answer.success:
                 said = [
                     f"{one.node.name}: {one.message}"

@@ -1,7 +1,7 @@
-"""``make study NAME=cluster ARGS=warehouse``: Silver and Gold on a cluster of two workers, beside the embedded engine.
+"""``make study NAME=cluster ARGS=warehouse``: Silver and Gold on two workers, beside the embedded engine.
 
-Both build the same Bronze anew, one after the other, without dbt's tests. Wall seconds depend on what else the machine
-does; processor seconds less so.
+Both build the same Bronze anew, one after the other, without dbt's tests. Wall seconds depend on what else the
+machine does; processor seconds less so.
 """
 
 from __future__ import annotations
