@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -317,6 +317,25 @@ def models() -> None:
         out.print(_versions_table(versions))
     else:
         out.print("No model is registered yet. Run `lakehouse train all` first.")
+
+
+@app.command()
+def cluster(
+    workers: Annotated[int, typer.Option(min=1, help="How many workers share this machine.")] = 2,
+) -> None:
+    """Start Apache Spark as a cluster of several processes over the warehouse, until Ctrl-C. Needs Java 17.
+
+    It prints the address under which every other command finds it.
+
+    Example: lakehouse cluster --workers 2
+    """
+    from lakehouse import cluster as clusters
+
+    with _cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
+        _say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
+        _say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
+        with suppress(KeyboardInterrupt):
+            up.processes["connect"].wait()
 
 
 def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:

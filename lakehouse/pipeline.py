@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import catalog, dbt_runner, gate, session, tables
+from lakehouse import auto_loader, catalog, dbt_runner, gate, session, settings, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from ml import data as scores
@@ -164,8 +164,12 @@ def _ingest_step(
 ) -> StepReport:
     started = time.perf_counter()
     with _all_or_nothing("bronze", target, warehouse, run_id):
-        files = ingestion.take_in(checked, warehouse, progress)
-        scores.prepare(warehouse)
+        place = tables.place(target, warehouse)
+        if isinstance(place, Path):
+            files = ingestion.take_in(checked, place, progress)
+        else:
+            files = auto_loader.take_in(place, checked, Path(settings.checkpoints()))
+        scores.prepare(place)
         checks = gate.gate("bronze", target, warehouse, run_id, progress)
     return StepReport("bronze", time.perf_counter() - started, files, [], checks)
 

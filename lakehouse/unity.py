@@ -92,12 +92,12 @@ class Unity:
 
     def append(self, table: TableName, rows: pa.Table) -> None:
         """Add rows to a table that is there."""
-        self._frame(rows).write.format("delta").mode("append").saveAsTable(self._name(table))
+        self._frame(rows).write.format("delta").mode("append").saveAsTable(self.name(table))
 
     def replace(self, table: TableName, rows: pa.Table, where: str | None) -> None:
         """Replace the rows of a table for which a condition holds, or all, in one commit."""
         writer = self._frame(rows).write.format("delta").mode("overwrite")
-        (writer.option("replaceWhere", where) if where else writer).saveAsTable(self._name(table))
+        (writer.option("replaceWhere", where) if where else writer).saveAsTable(self.name(table))
 
     @contextmanager
     def writing(self, schemas: Iterable[str]) -> Iterator[dict[TableName, int]]:
@@ -140,7 +140,8 @@ class Unity:
     def _frame(self, rows: pa.Table) -> DataFrame:
         return self.spark.createDataFrame(rows)
 
-    def _name(self, table: TableName) -> str:
+    def name(self, table: TableName) -> str:
+        """What a table is called there, quoted."""
         return f"{quote(self._schema_of(table.schema))}.{quote(table.name)}"
 
 

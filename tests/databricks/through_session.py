@@ -1,6 +1,6 @@
-"""Checks and models' tables through a session alone, as on Databricks: schemas have other names, and no folder is seen.
+"""Checks and models' tables through a session alone, as on Databricks: other schemas, and no folder is seen.
 
-``python -m tests.databricks.through_session WAREHOUSE OUT`` does on plain Spark what the test then compares.
+``python -m tests.databricks.through_session WAREHOUSE LANDING OUT`` does on plain Spark what the test then compares.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ from unittest import mock
 import pandas as pd
 
 from expectations import results
-from lakehouse import catalog, pipeline, session, tables, unity
+from lakehouse import auto_loader, catalog, ingest, pipeline, session, tables, unity
 from lakehouse.catalog import TableName
 from lakehouse.unity import Unity
 from ml import data
 from ml.data import Origin
 
-READS = {
-    "weekly_revenue": ("week_start", "revenue", "orders", "is_complete"),
-    "customer_360": ("customer_unique_id",),
-}
+READS = {"weekly_revenue": ("week_start", "revenue", "is_complete"), "customer_360": ("customer_unique_id",)}
 NOWHERE = Path("/nowhere/at/all")
 TABLE = TableName("ml", "similar_products")
 KEPT = TableName("ml", "drift")
@@ -32,7 +29,7 @@ KEPT = TableName("ml", "drift")
 
 def main() -> None:
     """See the module."""
-    warehouse, out = Path(sys.argv[1]), Path(sys.argv[2])
+    warehouse, landing, out = map(Path, sys.argv[1:])
     spark = session.open_session("spark", warehouse)
     for table in catalog.tables(warehouse, ("bronze", "silver", "gold")):
         spark.sql(f"create schema if not exists dev_{table.schema}")
@@ -41,6 +38,7 @@ def main() -> None:
     place = Unity(spark, lambda layer: f"dev_{layer}")
     with mock.patch.object(unity, "opened", return_value=place):
         told = {"checks": checks(), **models(place), **put_back(place)}
+    told["bronze"] = bronze(Unity(spark, lambda layer: f"auto_{layer}"), landing, out.parent)
     out.write_text(json.dumps(told, default=str))
     spark.stop()
 
@@ -51,6 +49,18 @@ def checks() -> list[tuple[str, ...]]:
         pipeline.validate(["silver"], "databricks", NOWHERE, lambda *_: None)
     rows = results.newest(unity.opened())
     return sorted((row["check_name"], row["table_name"], row["status"], row["observed"]) for row in rows)
+
+
+def bronze(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
+    """What is taken in by the stream that Auto Loader would feed, here by Spark's own source for whole files."""
+    checked = ingest.check("olist", [landing])
+    told: dict[str, Any] = {}
+    for time in ("first", "second"):
+        reports = auto_loader.take_in(place, checked, folder / f"checkpoints of the {time} stream", "binaryFile", {})
+        told[time] = sorted((one.file, one.rows, one.rejected, one.already_there) for one in reports)
+    for table in place.tables(["bronze"]):
+        told[table.name] = place.table(table.quoted).drop("_ingested_at").toArrow().to_pylist()
+    return told
 
 
 def models(place: Unity) -> dict[str, Any]:

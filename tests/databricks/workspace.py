@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 Columns = list[tuple[str, str]]
 ADAPTER = "dbt.adapters.databricks"
+API = "python_models.python_submissions.DatabricksApiClient"
 BUILDS = ("first", "second")
 HOST = {"DATABRICKS_HOST": "workspace.invalid", "DATABRICKS_HTTP_PATH": "/sql/1.0/warehouses/none"}
 """A name that resolves nowhere: whatever tried to reach it would fail."""
@@ -240,9 +241,7 @@ def build_twice(project: Path, known: dict[str, Columns], folder: Path) -> Works
     with (
         mock.patch(f"{ADAPTER}.connections.dbsql.connect", connect),
         mock.patch(f"{ADAPTER}.connections.check_spog_preconditions"),
-        mock.patch(
-            f"{ADAPTER}.python_models.python_submissions.DatabricksApiClient", return_value=jobs_of(workspace)
-        ),
+        mock.patch(f"{ADAPTER}.{API}", return_value=jobs_of(workspace)),
     ):
         parsed = dbtRunner().invoke(["--quiet", "parse", *fixed])
         if not parsed.success:
