@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lakehouse import settings
 from lakehouse.catalog import MARKER, TableName
@@ -274,4 +275,32 @@ def run_scripts(warehouse: Path, scripts: list[str]) -> subprocess.CompletedProc
         text=True,
         cwd=settings.ROOT,
         check=False,
+    )
+
+
+def credentials(environment: dict[str, str]) -> Any:
+    """What dbt-databricks makes of the profile in an environment."""
+    from dbt.adapters.databricks.credentials import DatabricksCredentials
+    from dbt.config.renderer import ProfileRenderer
+    from dbt_common.context import set_invocation_context
+
+    set_invocation_context({**HOST, **environment})
+    output = yaml.safe_load((settings.PROFILES / "profiles.yml").read_text())["lakehouse"]["outputs"]["databricks"]
+    told = {name: value for name, value in output.items() if name not in ("type", "threads")}
+    return DatabricksCredentials.from_dict(
+        DatabricksCredentials.translate_aliases(ProfileRenderer({}).render_data(told))
+    )
+
+
+def test_a_token_comes_before_a_service_principal() -> None:
+    principal = {"DATABRICKS_CLIENT_ID": "id", "DATABRICKS_CLIENT_SECRET": "secret"}
+    person, machine = credentials({**principal, "DATABRICKS_TOKEN": "token"}), credentials(principal)
+    for found in (person, machine):
+        found.validate_creds()
+    assert (person.token, person.auth_type) == ("token", None)
+    assert (machine.token, machine.auth_type, machine.client_id, machine.client_secret) == (
+        None,
+        "oauth",
+        "id",
+        "secret",
     )

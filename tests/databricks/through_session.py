@@ -44,9 +44,8 @@ def main() -> None:
 
 
 def checks() -> list[tuple[str, ...]]:
-    """Great Expectations' verdicts on Silver, twice: the second reads what the first has written."""
-    for _ in range(2):
-        pipeline.validate(["silver"], "databricks", NOWHERE, lambda *_: None)
+    """Great Expectations' verdicts on Silver, as they can be read back."""
+    pipeline.validate(["silver"], "databricks", NOWHERE, lambda *_: None)
     rows = results.newest(unity.opened())
     return sorted((row["check_name"], row["table_name"], row["status"], row["observed"]) for row in rows)
 
