@@ -1,4 +1,4 @@
-"""``make parity``: a cluster of several processes, reached by Spark Connect, gives the tables of the embedded engine."""
+"""``make parity``: a cluster of several processes, reached by Spark Connect, gives the embedded engine's tables."""
 
 from __future__ import annotations
 
