@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder
 
 from expectations.checks import Suite
 from lakehouse import tables
@@ -82,22 +80,22 @@ def with_history(frame: pd.DataFrame, history: History) -> pd.DataFrame:
     return result.rename_axis("key").reset_index() if keyed else result.reset_index(drop=True)
 
 
-def read(warehouse: Path, layer: str) -> History:
+def read(place: tables.Place, layer: str) -> History:
     """The newest accepted runs of a layer; without runs if there are none yet."""
-    path = str(MEASUREMENTS.path(warehouse))
-    if not DeltaTable.is_deltatable(path):
-        return History((), pd.DataFrame({"run_id": [], "suite": [], "key": [], "metric": [], "value": []}))
-    builder = QueryBuilder().register("m", DeltaTable(path))
-    accepted = f"from m where layer = '{layer}' and accepted"
+    accepted = f"from {{table}} where layer = '{layer}' and accepted"
     newest = f"select run_id {accepted} group by run_id order by max(measured_at) desc, run_id desc limit {RUNS}"
-    runs = tuple(reversed(pa.table(builder.execute(newest).read_all())["run_id"].to_pylist()))
+    found = tables.ask(place, MEASUREMENTS, newest)
+    runs = () if found is None else tuple(reversed(found["run_id"].to_pylist()))
     of_runs = ", ".join(f"'{run}'" for run in runs or ("",))
     values = f"select run_id, suite, key, metric, value {accepted} and run_id in ({of_runs})"
-    return History(runs, pa.table(builder.execute(values).read_all()).to_pandas())
+    rows = tables.ask(place, MEASUREMENTS, values)
+    if rows is None:
+        return History((), pd.DataFrame({"run_id": [], "suite": [], "key": [], "metric": [], "value": []}))
+    return History(runs, rows.to_pandas())
 
 
 def add(
-    warehouse: Path,
+    place: tables.Place,
     run_id: str,
     measured_at: datetime,
     layer: str,
@@ -113,4 +111,4 @@ def add(
     if not frames:
         return
     rows = pd.concat(frames).assign(run_id=run_id, measured_at=measured_at, layer=layer, accepted=accepted)
-    tables.append(warehouse, MEASUREMENTS, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+    tables.append(place, MEASUREMENTS, pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))

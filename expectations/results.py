@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder
 
 from expectations.checks import Dimension, Severity
 from lakehouse import tables
@@ -120,23 +118,24 @@ def first_line(error: object) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:MAX_TEXT]
 
 
-def store(warehouse: Path, run_id: str, checked_at: datetime, results: Iterable[CheckResult]) -> None:
+def store(place: tables.Place, run_id: str, checked_at: datetime, results: Iterable[CheckResult]) -> None:
     """Keep the results of a step."""
     rows = [{"run_id": run_id, "checked_at": checked_at, **asdict(result)} for result in results]
     if rows:
-        tables.append(warehouse, CHECK_RESULTS, pa.Table.from_pylist(rows, SCHEMA))
+        tables.append(place, CHECK_RESULTS, pa.Table.from_pylist(rows, SCHEMA))
 
 
-def newest(warehouse: Path) -> list[dict[str, Any]]:
+def newest(place: tables.Place) -> list[dict[str, Any]]:
     """The rows of the newest run of each layer and kind, in the order of the tables."""
     return _rows(
-        warehouse,
-        "select * from (select *, rank() over (partition by layer, kind order by checked_at desc) as age from r) "
-        "where age = 1 order by table_name, suite, check_name",
+        place,
+        "select * from ("
+        "select *, rank() over (partition by layer, kind order by checked_at desc) as age from {table}"
+        ") where age = 1 order by table_name, suite, check_name",
     )
 
 
-def trend(warehouse: Path) -> list[dict[str, Any]]:
+def trend(place: tables.Place) -> list[dict[str, Any]]:
     """How many checks did not hold, over the last :data:`TREND_RUNS` runs.
 
     Returns:
@@ -144,18 +143,16 @@ def trend(warehouse: Path) -> list[dict[str, Any]]:
         ``layer``, ``dimension``, ``checks``, ``failed`` and ``warned``.
     """
     return _rows(
-        warehouse,
+        place,
         "select run_id, layer, dimension, count(*) as checks, "
         "sum(case when status = 'failed' then 1 else 0 end) as failed, "
         "sum(case when status = 'warned' then 1 else 0 end) as warned "
-        "from (select *, dense_rank() over (order by run_id desc) as age from r) "
+        "from (select *, dense_rank() over (order by run_id desc) as age from {table}) "
         f"where age <= {TREND_RUNS} group by run_id, layer, dimension order by run_id, layer, dimension",
     )
 
 
-def _rows(warehouse: Path, sql: str) -> list[dict[str, Any]]:
-    """Of a query over the results, which it calls ``r``; none if there are no results yet."""
-    path = str(CHECK_RESULTS.path(warehouse))
-    if not DeltaTable.is_deltatable(path):
-        return []
-    return pa.table(QueryBuilder().register("r", DeltaTable(path)).execute(sql).read_all()).to_pylist()
+def _rows(place: tables.Place, sql: str) -> list[dict[str, Any]]:
+    """Of a query over the results; none if there are no results yet."""
+    found = tables.ask(place, CHECK_RESULTS, sql)
+    return [] if found is None else found.to_pylist()

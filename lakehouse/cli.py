@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -239,7 +239,7 @@ def build(
     layers = _layers(layer, pipeline.LAYERS, "build")
     with _progress() as update:
         reports = list(pipeline.build(layers, target, settings.warehouse(), update))
-    _print_summary(reports)
+    _print_summary(reports, target)
     _print_checks([check for report in reports for check in report.checks])
 
 
@@ -267,7 +267,7 @@ def run(
         )
         reports = list(steps)
     _print_files(reports[0])
-    _print_summary(reports)
+    _print_summary(reports, target)
     for report in reports:
         _print_models(report)
     _print_checks([check for report in reports for check in report.checks])
@@ -372,6 +372,25 @@ def models() -> None:
         out.print("No model is registered yet. Run `lakehouse train all` first.")
 
 
+@app.command()
+def cluster(
+    workers: Annotated[int, typer.Option(min=1, help="How many workers share this machine.")] = 2,
+) -> None:
+    """Start Apache Spark as a cluster of several processes over the warehouse, until Ctrl-C. Needs Java 17.
+
+    It prints the address under which every other command finds it.
+
+    Example: lakehouse cluster --workers 2
+    """
+    from lakehouse import cluster as clusters
+
+    with _cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
+        _say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
+        _say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
+        with suppress(KeyboardInterrupt):
+            up.processes["connect"].wait()
+
+
 def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:
     if layer is not None and layer not in known:
         raise LakehouseError(f"There is no layer called {layer!r} to {verb}.", f"Choose one of: {', '.join(known)}.")
@@ -430,8 +449,8 @@ def _print_files(report: StepReport) -> None:
         out.print(f"{rejected:,} lines are no records; bronze.rejected_rows keeps them with the reason.")
 
 
-def _print_summary(reports: list[StepReport]) -> None:
-    warehouse = settings.warehouse()
+def _print_summary(reports: list[StepReport], target: str) -> None:
+    place = tables.place(target, settings.warehouse())
     table = _table("Silver and Gold: what was built", "table", "rows", "seconds")
     tests = 0
     for report in reports:
@@ -441,12 +460,12 @@ def _print_summary(reports: list[StepReport]) -> None:
                 tests += 1
             elif not name.startswith(("stg_", "quarantined_", "int_")):
                 where = TableName(pipeline.SCHEMAS.get(report.name, report.name), name)
-                rows = tables.row_count(warehouse, where)
+                rows = tables.row_count(place, where)
                 table.add_row(str(where), f"{rows:,}", f"{node.seconds:.1f}")
     out.print(table)
     steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
     out.print(f"All {tests} tests passed. Time by step: {steps}.")
-    _say(f"The tables are Delta folders in {warehouse}")
+    _say(f"The tables are Delta tables in {place}")
 
 
 def _print_models(report: StepReport) -> None:

@@ -106,6 +106,7 @@ def run_dbt(
     results = [
         NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "", _test(item.node))
         for item in getattr(answer.result, "results", None) or []
+        if item.node.resource_type != "operation"  # a hook is not of the project's data
     ]
     if not answer.success:
         what = _explain(command, answer.exception, results)

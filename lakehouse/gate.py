@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakehouse import session, settings
+from lakehouse import session, settings, tables
 from lakehouse.dbt_runner import NodeResult
 from lakehouse.errors import LakehouseError, disk_errors_explained
 
@@ -41,7 +41,7 @@ def gate(
     Args:
         layer: one of :data:`LAYERS`.
         target: the engine that measures.
-        warehouse: the folder of the tables, whose write lock is held.
+        warehouse: the folder of the tables, whose write lock is held; on Databricks of nothing.
         run_id: of the run that this belongs to.
         progress: called as suites are measured.
         nodes: what dbt did in the step; its tests are results too.
@@ -58,15 +58,16 @@ def gate(
     from expectations.suites import suites_for
 
     started = datetime.now(UTC)
-    past = history.read(warehouse, layer)
+    place = tables.place(target, warehouse)
+    past = history.read(place, layer)
     report = runner.validate(suites_for(layer), session.open_session(target, warehouse), past, progress)
     failed = [result for result in report.results if result.status == results.Status.FAILED]
     everything = report.results + results.of_dbt(layer, nodes)
-    results.store(warehouse, run_id, started, everything)
+    results.store(place, run_id, started, everything)
     with disk_errors_explained(settings.site(), "point LAKEHOUSE_SITE at another"):
-        docs.write(settings.site(), layer, report.judged, results.newest(warehouse), results.trend(warehouse))
+        docs.write(settings.site(), layer, report.judged, results.newest(place), results.trend(place))
     if in_step:
-        history.add(warehouse, run_id, started, layer, report.measured, accepted=not failed)
+        history.add(place, run_id, started, layer, report.measured, accepted=not failed)
     if failed:
         raise CheckFailed(
             _explain(layer, failed, len(report.results), in_step=in_step),
@@ -75,11 +76,11 @@ def gate(
     return everything
 
 
-def keep_failed_tests(layer: str, warehouse: Path, run_id: str, nodes: Sequence[NodeResult]) -> None:
+def keep_failed_tests(layer: str, place: tables.Place, run_id: str, nodes: Sequence[NodeResult]) -> None:
     """Keep what dbt's tests said in a step that did not come as far as its gate."""
     from expectations import results
 
-    results.store(warehouse, run_id, datetime.now(UTC), results.of_dbt(layer, nodes))
+    results.store(place, run_id, datetime.now(UTC), results.of_dbt(layer, nodes))
 
 
 def _explain(layer: str, failed: list[CheckResult], count: int, *, in_step: bool) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import catalog, dbt_runner, gate, lock, session, settings, tables
+from lakehouse import auto_loader, catalog, dbt_runner, gate, session, settings, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from ml import data as scores
@@ -73,10 +73,11 @@ def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progres
         LakehouseError: no such target, nothing to build from, or a layer failed.
     """
     session.check_engine(target)
-    _require(warehouse, "bronze", "Bronze is empty: {} holds nothing to build from.", "lakehouse ingest --path ...")
-    with lock.writing(warehouse):
+    place = tables.place(target, warehouse)
+    _require(place, "bronze", "Bronze is empty: {} holds nothing to build from.", "lakehouse ingest --path ...")
+    with tables.locked(place):
         # In a warehouse of an older version they may be missing; a session that is open would not find them.
-        scores.prepare(warehouse)
+        scores.prepare(place)
         run_id = _run_id()
         for layer in layers:
             yield _build_step(layer, target, warehouse, run_id, progress)
@@ -105,23 +106,22 @@ def run(
         progress: called as the work goes on.
         delivered_on: the day that this is a drop of.
         training: whether models are trained before they score.
-        pages: whether the site is written in the end. If that fails, the tables stay as they have been built.
+        pages: whether the site is written in the end, which is read from folders and so not on Databricks. If that
+            fails, the tables stay as they have been built.
 
     Raises:
         LakehouseError: the delivery cannot be used, a layer failed, or the site cannot be written.
     """
     session.check_engine(target)
     checked = ingestion.check(source, paths, delivered_on)
-    with disk_errors_explained(warehouse):
-        catalog.prepare(warehouse)
-    with lock.writing(warehouse):
+    with tables.locked(tables.place(target, warehouse)):
         run_id = _run_id()
         yield _ingest_step(checked, target, warehouse, run_id, progress)
         for layer in LAYERS:
             if layer == "marts":
                 yield _score_step(None, target, warehouse, run_id, progress, training=training)
             yield _build_step(layer, target, warehouse, run_id, progress)
-        if pages:
+        if pages and target != "databricks":
             yield _site_step(target, warehouse, progress)
 
 
@@ -132,8 +132,13 @@ def site(target: str, warehouse: Path, progress: Progress) -> StepReport:
         LakehouseError: no such target, the marts are not built, or the site cannot be written.
     """
     session.check_engine(target)
+    if target == "databricks":
+        raise LakehouseError(
+            "Pages are written from folders of tables, and on Databricks there are none.",
+            "Power BI reads Unity Catalog; for pages, run the project with --target local.",
+        )
     _require(warehouse, "marts", "Gold is empty: {} holds nothing to show.", "lakehouse run --path ...")
-    with disk_errors_explained(settings.site()), lock.writing(warehouse):
+    with disk_errors_explained(settings.site()), tables.locked(warehouse):
         return _site_step(target, warehouse, progress)
 
 
@@ -145,10 +150,9 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
         CheckFailed: a critical check failed; the tables are as they were before.
     """
     session.check_engine(target)
-    with disk_errors_explained(warehouse):
-        catalog.prepare(warehouse)
-    with lock.writing(warehouse):
-        scores.prepare(warehouse)
+    place = tables.place(target, warehouse)
+    with tables.locked(place):
+        scores.prepare(place)
         return _score_step(model, target, warehouse, _run_id(), progress)
 
 
@@ -160,13 +164,12 @@ def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Prog
         CheckFailed: critical checks failed; every layer was checked all the same.
     """
     session.check_engine(target)
+    place = tables.place(target, warehouse)
     for layer in layers:
-        _require(
-            warehouse, layer, f"{layer.title()} is empty: {{}} holds nothing to check.", "lakehouse run --path ..."
-        )
+        _require(place, layer, f"{layer.title()} is empty: {{}} holds nothing to check.", "lakehouse run --path ...")
     results: list[CheckResult] = []
     failures: list[gate.CheckFailed] = []
-    with disk_errors_explained(warehouse), lock.writing(warehouse):
+    with disk_errors_explained(warehouse), tables.locked(place):
         run_id = _run_id()
         for layer in layers:
             try:
@@ -183,8 +186,12 @@ def _ingest_step(
 ) -> StepReport:
     started = time.perf_counter()
     with _all_or_nothing("bronze", target, warehouse, run_id):
-        files = ingestion.take_in(checked, warehouse, progress)
-        scores.prepare(warehouse)
+        place = tables.place(target, warehouse)
+        if isinstance(place, Path):
+            files = ingestion.take_in(checked, place, progress)
+        else:
+            files = auto_loader.take_in(place, checked, Path(settings.checkpoints()))
+        scores.prepare(place)
         checks = gate.gate("bronze", target, warehouse, run_id, progress)
     return StepReport("bronze", time.perf_counter() - started, files, [], checks)
 
@@ -200,7 +207,7 @@ def _build_step(layer: str, target: str, warehouse: Path, run_id: str, progress:
                 lambda step: progress(step.node, step.done, step.total),
             )
         except dbt_runner.DbtFailed as failed:
-            gate.keep_failed_tests(layer, warehouse, run_id, failed.nodes)
+            gate.keep_failed_tests(layer, tables.place(target, warehouse), run_id, failed.nodes)
             raise
         checks = gate.gate(layer, target, warehouse, run_id, progress, nodes)
     return StepReport(layer, time.perf_counter() - started, [], nodes, checks)
@@ -259,22 +266,23 @@ def _site_step(target: str, warehouse: Path, progress: Progress) -> StepReport:
 def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> Iterator[None]:
     """Whatever goes wrong inside the block, the layer is put back, and which versions failed is kept."""
     failed: tables.Versions = {}
+    place = tables.place(target, warehouse)
     try:
-        with tables.writing(warehouse, [SCHEMAS.get(layer, layer)]) as failed:
+        with tables.writing(place, [SCHEMAS.get(layer, layer)]) as failed:
             yield
     except BaseException:
         # An open session would go on with the tables as they were while the step ran.
         session.close_session(target, warehouse)
         with disk_errors_explained(warehouse):
-            tables.note_failed(warehouse, run_id, failed)
+            tables.note_failed(place, run_id, failed)
         raise
 
 
-def _require(warehouse: Path, layer: str, what: str, command: str) -> None:
-    if warehouse.exists():
-        catalog.prepare(warehouse)
-    if not catalog.tables(warehouse, [SCHEMAS.get(layer, layer)]):
-        raise LakehouseError(what.format(warehouse), f"Run `{command}` first.")
+def _require(place: tables.Place, layer: str, what: str, command: str) -> None:
+    if isinstance(place, Path) and place.exists():
+        catalog.prepare(place)
+    if not tables.names(place, [SCHEMAS.get(layer, layer)]):
+        raise LakehouseError(what.format(place), f"Run `{command}` first.")
 
 
 def _run_id() -> str:

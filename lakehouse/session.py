@@ -2,6 +2,7 @@
 
 ``local`` is Sail, a Spark Connect server embedded in this process: no Java, no account.
 ``spark`` is Apache Spark with Delta Lake, in this process or at the address in ``SPARK_REMOTE``.
+``databricks`` is the session of the job, over Unity Catalog.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from lakehouse import catalog
+from lakehouse import catalog, unity
 from lakehouse.errors import LakehouseError, disk_errors_explained
 
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
 
-Engine = Literal["local", "spark"]
+Engine = Literal["local", "spark", "databricks"]
 
 DELTA_PACKAGE = "io.delta:delta-spark_2.13:4.1.0"
 # Spark brings its own loggers; resolving Delta's would need jars that nothing loads.
@@ -47,8 +48,8 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
     """The session over a warehouse, with every table on disk registered; one per process and warehouse.
 
     Args:
-        engine: ``local`` or ``spark``.
-        warehouse: the folder of the tables; made if it is missing.
+        engine: ``local``, ``spark`` or ``databricks``.
+        warehouse: the folder of the tables; made if it is missing. On Databricks tables are in no folder.
 
     Returns:
         A session whose time zone is UTC.
@@ -57,6 +58,8 @@ def open_session(engine: str, warehouse: Path) -> SparkSession:
         LakehouseError: unknown engine, a folder that is not ours, an unreadable table, or no Java for ``spark``.
     """
     check_engine(engine)
+    if engine == "databricks":
+        return cast("SparkSession", unity.opened())  # in all that is asked of one here: queries and tables
     warehouse = warehouse.resolve()
     with _lock:
         key = (engine, warehouse)
@@ -76,7 +79,7 @@ def check_engine(engine: str) -> None:
     """Make sure that this process can open a session on an engine.
 
     Raises:
-        LakehouseError: it is not one of ``local`` and ``spark``.
+        LakehouseError: there is no such engine.
     """
     if engine not in get_args(Engine):
         raise LakehouseError(
@@ -136,29 +139,36 @@ def _sail_answers() -> bool:
         return False
 
 
+def spark_settings(warehouse: Path) -> dict[str, str]:
+    """How Apache Spark is set up with Delta Lake over a warehouse, in this process or on a cluster."""
+    return {
+        "spark.jars.packages": DELTA_PACKAGE,
+        "spark.jars.excludes": DELTA_EXCLUDES,
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.warehouse.dir": str(warehouse),
+        "spark.sql.session.timeZone": "UTC",
+        # The defaults are for large clusters: 50 partitions for each Delta log.
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+
+
 def _start_spark(warehouse: Path) -> SparkSession:
     if remote := os.environ.get("SPARK_REMOTE"):
         return SparkSession.builder.remote(remote).create()
-    _require_java()
+    require_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers see the packages that we see
-    builder = (
-        SparkSession.builder.master("local[*]")
-        .appName("customer-intelligence-lakehouse")
-        .config("spark.jars.packages", DELTA_PACKAGE)
-        .config("spark.jars.excludes", DELTA_EXCLUDES)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.warehouse.dir", str(warehouse))
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.memory", f"{memory_limit() // 2**20}m")
-        # The defaults are for a cluster: 200 shuffle partitions and 50 for each Delta log.
-        .config("spark.sql.shuffle.partitions", str(os.cpu_count() or 2))
-        .config("spark.databricks.delta.snapshotPartitions", "2")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-    )
+    builder = SparkSession.builder.master("local[*]").appName("customer-intelligence-lakehouse")
+    local = {
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": f"{memory_limit() // 2**20}m",
+        "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
+    }
+    for name, value in {**spark_settings(warehouse), **local}.items():
+        builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
     except PySparkRuntimeError as error:
@@ -170,7 +180,12 @@ def _start_spark(warehouse: Path) -> SparkSession:
     return session
 
 
-def _require_java() -> None:
+def require_java() -> None:
+    """Make sure that there is a Java that Spark can run on.
+
+    Raises:
+        LakehouseError: there is none, or it is too old.
+    """
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=os.path.join(home, "bin") if home else None)
     mend = "Install a Java runtime, version 17 or newer, or use the local target, which needs none."

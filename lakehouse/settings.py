@@ -38,6 +38,11 @@ def mlflow_folder(warehouse: Path) -> Path:
     return ROOT if warehouse == ROOT / "warehouse" else warehouse
 
 
+def checkpoints() -> str:
+    """Where Auto Loader keeps which files it has seen: ``LAKEHOUSE_CHECKPOINTS``, or a volume of the catalog."""
+    return os.environ.get("LAKEHOUSE_CHECKPOINTS") or f"/Volumes/{databricks_catalog()}/landing/checkpoints"
+
+
 def databricks_catalog() -> str:
     """The catalog of the profile ``databricks``."""
     return os.environ.get("DATABRICKS_CATALOG") or "main"

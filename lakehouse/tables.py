@@ -8,16 +8,40 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import catalog, lock
+from lakehouse import catalog, lock, unity
 from lakehouse.appender import create_if_missing
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError, disk_errors_explained
+from lakehouse.unity import Unity
 
+Place = Path | Unity
+"""Where tables are: a folder, or Unity Catalog."""
 Versions = dict[TableName, int]
 FAILED_VERSIONS = TableName("quality", "failed_versions")
+
+
+def place(target: str, warehouse: Path) -> Place:
+    """Where a target's tables are."""
+    return unity.opened() if target == "databricks" else warehouse
+
+
+@contextmanager
+def locked(place: Place) -> Iterator[None]:
+    """Alone: the folder is ours, and nobody else writes to it. On Databricks the job sees to that.
+
+    Raises:
+        LakehouseError: the folder is not ours, another process is writing, or the disk is full or read-only.
+    """
+    if isinstance(place, Unity):
+        yield
+        return
+    with disk_errors_explained(place):
+        catalog.prepare(place)
+    with lock.writing(place):
+        yield
 
 
 def versions(warehouse: Path, schemas: Iterable[str]) -> Versions:
@@ -62,8 +86,42 @@ def restore(warehouse: Path, schemas: Iterable[str], before: Versions) -> Versio
     return failed
 
 
+def names(place: Place, schemas: Iterable[str]) -> list[TableName]:
+    """The tables that there are, sorted by layer."""
+    return place.tables(schemas) if isinstance(place, Unity) else catalog.tables(place, schemas)
+
+
+def columns(place: Place, table: TableName) -> set[str]:
+    """The names of a table's columns.
+
+    Raises:
+        LakehouseError: it cannot be read.
+    """
+    if isinstance(place, Unity):
+        return place.columns(table)
+    return {field.name for field in catalog.open_delta(place, table).schema().fields}
+
+
+def made(place: Place, table: TableName) -> tuple[int, str | None]:
+    """The newest version of a table, and what its commit says of who made it."""
+    if isinstance(place, Unity):
+        return place.version(table), place.invocation(table)
+    delta = catalog.open_delta(place, table)
+    return delta.version(), delta.history(1)[0].get("userMetadata")
+
+
+def ask(place: Place, table: TableName, sql: str) -> pa.Table | None:
+    """The answer to a query over one table, which it calls ``{table}``; None if there is no such table."""
+    if isinstance(place, Unity):
+        return place.sql(sql.format(table=table.quoted)).toArrow() if table in place.tables([table.schema]) else None
+    path = str(table.path(place))
+    if not DeltaTable.is_deltatable(path):
+        return None
+    return pa.table(QueryBuilder().register("t", DeltaTable(path)).execute(sql.format(table="t")).read_all())
+
+
 @contextmanager
-def writing(warehouse: Path, schemas: Iterable[str]) -> Iterator[Versions]:
+def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
     """The way to write: alone, all or nothing.
 
     Makes the warehouse if it is missing and holds its write lock; whatever goes wrong inside the block, the
@@ -76,19 +134,23 @@ def writing(warehouse: Path, schemas: Iterable[str]) -> Iterator[Versions]:
         LakehouseError: the folder is not ours, another process is writing, or the disk is full or read-only.
     """
     schemas = tuple(schemas)
-    with disk_errors_explained(warehouse):
-        catalog.prepare(warehouse)
-        with lock.writing(warehouse):
-            before = versions(warehouse, schemas)
-            failed: Versions = {}
+    if isinstance(place, Unity):
+        with place.writing(schemas) as failed:
+            yield failed
+        return
+    with disk_errors_explained(place):
+        catalog.prepare(place)
+        with lock.writing(place):
+            before = versions(place, schemas)
+            failed = {}
             try:
                 yield failed
             except BaseException:
-                failed.update(restore(warehouse, schemas, before))
+                failed.update(restore(place, schemas, before))
                 raise
 
 
-def note_failed(warehouse: Path, run_id: str, failed: Versions) -> None:
+def note_failed(place: Place, run_id: str, failed: Versions) -> None:
     """Keep which versions a failed step left in the logs, so that they can be looked at."""
     if failed:
         rows = {
@@ -97,19 +159,41 @@ def note_failed(warehouse: Path, run_id: str, failed: Versions) -> None:
             "table_name": [table.name for table in failed],
             "version": list(failed.values()),
         }
-        append(warehouse, FAILED_VERSIONS, pa.table(rows))
+        append(place, FAILED_VERSIONS, pa.table(rows))
 
 
-def append(warehouse: Path, table: TableName, rows: pa.Table) -> None:
+def create(place: Place, table: TableName, schema: pa.Schema) -> None:
+    """Make an empty table, unless it is there."""
+    if isinstance(place, Unity):
+        place.create(table, schema)
+    else:
+        create_if_missing(table.path(place), schema)
+
+
+def append(place: Place, table: TableName, rows: pa.Table) -> None:
     """Add rows to a table, which is made if it is missing.
 
     Raises:
         DeltaError: the folder cannot be written.
     """
-    create_if_missing(table.path(warehouse), rows.schema)
-    write_deltalake(table.path(warehouse), rows, mode="append")
+    create(place, table, rows.schema)
+    if isinstance(place, Unity):
+        place.append(table, rows)
+    else:
+        write_deltalake(table.path(place), rows, mode="append")
 
 
-def row_count(warehouse: Path, table: TableName) -> int:
-    """The number of rows, from the Delta log alone."""
-    return int(catalog.open_delta(warehouse, table).count())
+def replace(place: Place, table: TableName, rows: pa.Table, where: str | None) -> None:
+    """Replace the rows for which a condition holds, or all without one, in one commit; makes the table if need be."""
+    create(place, table, rows.schema)
+    if isinstance(place, Unity):
+        place.replace(table, rows, where)
+    else:
+        write_deltalake(table.path(place), rows, mode="overwrite", predicate=where)
+
+
+def row_count(place: Place, table: TableName) -> int:
+    """The number of rows; of a folder's table from the Delta log alone."""
+    if isinstance(place, Unity):
+        return place.table(table.quoted).count()
+    return int(catalog.open_delta(place, table).count())

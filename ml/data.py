@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from pyspark.sql import SparkSession
 
-from lakehouse import catalog
-from lakehouse.appender import create_if_missing
+from lakehouse import tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
+from lakehouse.tables import Place
 from ml.contracts import CONTRACTS, ORIGIN
 from ml.models import Clickstream, Frames
 
@@ -54,26 +52,25 @@ class CannotLearn(LakehouseError):
     """Gold holds nothing that a model could learn or score from."""
 
 
-def prepare(warehouse: Path) -> None:
+def prepare(place: Place) -> None:
     """Make the ``ml`` tables that are missing, empty."""
     for name, contract in CONTRACTS.items():
-        create_if_missing(TableName("ml", name).path(warehouse), contract.schema)
+        tables.create(place, TableName("ml", name), contract.schema)
 
 
-def require(warehouse: Path, reads: Mapping[str, tuple[str, ...]]) -> None:
+def require(place: Place, reads: Mapping[str, tuple[str, ...]]) -> None:
     """Make sure that Gold has what a model reads, without starting an engine.
 
     Raises:
         LakehouseError: a table is missing, cannot be read, or lacks a column.
     """
-    there = set(catalog.tables(warehouse, ["gold"]))
+    there = set(tables.names(place, ["gold"]))
     for table in _tables(reads):
         if table not in there:
             raise LakehouseError(
-                f"There is no table {table} in {warehouse} to learn from.", "Run `lakehouse run --path ...` first."
+                f"There is no table {table} in {place} to learn from.", "Run `lakehouse run --path ...` first."
             )
-        known = {field.name for field in catalog.open_delta(warehouse, table).schema().fields}
-        lacking = sorted(set(reads.get(table.name, ())) - known)
+        lacking = sorted(set(reads.get(table.name, ())) - tables.columns(place, table))
         if lacking:
             raise LakehouseError(
                 f"The table {table} lacks the column {', '.join(lacking)}.",
@@ -81,12 +78,12 @@ def require(warehouse: Path, reads: Mapping[str, tuple[str, ...]]) -> None:
             )
 
 
-def read(session: SparkSession, warehouse: Path, reads: Mapping[str, tuple[str, ...]]) -> Inputs:
+def read(session: SparkSession, place: Place, reads: Mapping[str, tuple[str, ...]]) -> Inputs:
     """Read what a model needs; to be called under the write lock, so that the versions noted are those read.
 
     Args:
         session: knows the tables.
-        warehouse: their folder.
+        place: where they are.
         reads: columns by Gold table.
 
     Returns:
@@ -96,13 +93,12 @@ def read(session: SparkSession, warehouse: Path, reads: Mapping[str, tuple[str, 
     Raises:
         LakehouseError: as :func:`require`, or no week is complete.
     """
-    require(warehouse, reads)
+    require(place, reads)
     versions, invocations = {}, set()
     for table in _tables(reads):
-        delta = catalog.open_delta(warehouse, table)
         if table.name in reads:
-            versions[str(table)] = delta.version()
-            invocations.add(delta.history(1)[0].get("userMetadata", UNKNOWN))
+            versions[str(table)], invocation = tables.made(place, table)
+            invocations.add(invocation or UNKNOWN)
     frames = {
         name: _frame(session.table(TableName("gold", name).quoted).select(*columns).toArrow())
         for name, columns in reads.items()
@@ -110,15 +106,14 @@ def read(session: SparkSession, warehouse: Path, reads: Mapping[str, tuple[str, 
     return Inputs(frames, versions, tuple(sorted(invocations)), _reporting_date(session), _clickstream(session))
 
 
-def is_measured(warehouse: Path, model: str, version: int) -> bool:
+def is_measured(place: Place, model: str, version: int) -> bool:
     """Whether ``ml.model_metrics`` says how good a version is."""
-    path = TableName("ml", "model_metrics").path(warehouse)
-    sql = f"select count(*) as rows from m where model_name = '{model}' and model_version = {version}"
-    found = pa.table(QueryBuilder().register("m", DeltaTable(path)).execute(sql).read_all())
-    return bool(found["rows"][0].as_py())
+    sql = f"select count(*) as n from {{table}} where model_name = '{model}' and model_version = {version}"
+    found = tables.ask(place, TableName("ml", "model_metrics"), sql)
+    return found is not None and bool(found["n"][0].as_py())
 
 
-def write(warehouse: Path, rows: Frames, origin: Origin) -> dict[str, int]:
+def write(place: Place, rows: Frames, origin: Origin) -> dict[str, int]:
     """Write rows to ``ml`` tables; to be called inside :func:`lakehouse.tables.writing`.
 
     The rows of a table replace all that it holds or, where it keeps its history, those of the same version and day.
@@ -129,16 +124,14 @@ def write(warehouse: Path, rows: Frames, origin: Origin) -> dict[str, int]:
     Raises:
         ValueError: rows that do not fit their contract.
     """
-    tables = {name: conform(name, frame, origin) for name, frame in rows.items()}
-    for name, table in tables.items():
-        path = TableName("ml", name).path(warehouse)
-        create_if_missing(path, CONTRACTS[name].schema)
+    conformed = {name: conform(name, frame, origin) for name, frame in rows.items()}
+    for name, table in conformed.items():
         same = (
             f"model_name = '{origin.model_name}' and model_version = {origin.model_version} "
             f"and as_of_date = date '{origin.as_of_date}'"
         )
-        write_deltalake(path, table, mode="overwrite", predicate=same if CONTRACTS[name].keeps_history else None)
-    return {name: table.num_rows for name, table in tables.items()}
+        tables.replace(place, TableName("ml", name), table, same if CONTRACTS[name].keeps_history else None)
+    return {name: table.num_rows for name, table in conformed.items()}
 
 
 def conform(name: str, frame: pd.DataFrame, origin: Origin) -> pa.Table:

@@ -82,7 +82,8 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
     """
     model = _model(name, target, warehouse)
     registry = Registry(warehouse)
-    with tables.writing(warehouse, ["ml"]):
+    place = tables.place(target, warehouse)
+    with tables.writing(place, ["ml"]):
         inputs, told = _inputs(model, target, warehouse, progress)
         with _understood(), threads.fixed():
             model.check(inputs.frames)
@@ -100,8 +101,8 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
             decision = judge(candidate, model.PRIMARY, champion)
             version = registry.settle(version, decision)
         # Not only of a new version: a step that was put back took them away, and left the version in the register.
-        if not data.is_measured(warehouse, name, version.number):
-            _write_metrics(warehouse, version, inputs, candidate, champion, decision)
+        if not data.is_measured(place, name, version.number):
+            _write_metrics(place, version, inputs, candidate, champion, decision)
     return Training(version, is_new, decision, candidate.metrics, candidate.baselines, model.PRIMARY[0])
 
 
@@ -120,7 +121,8 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
     if champion is None:
         raise _no_champion(name, registry.versions(name))
     model = _model(name, target, warehouse)
-    with tables.writing(warehouse, ["ml"]):
+    place = tables.place(target, warehouse)
+    with tables.writing(place, ["ml"]):
         inputs, told = _inputs(model, target, warehouse, progress)
         progress(f"{name}: scoring", 1, 3)
         with _understood(), registry.folder(champion) as folder, threads.fixed():
@@ -128,7 +130,7 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         if set(rows) != set(model.WRITES):
             raise ValueError(f"{name} said that it writes {sorted(model.WRITES)}, and wrote {sorted(rows)}")
         progress(f"{name}: writing", 2, 3)
-        written = data.write(warehouse, rows, _origin(champion, inputs))
+        written = data.write(place, rows, _origin(champion, inputs))
     return Scoring(champion, inputs.reporting_date.isoformat(), written)
 
 
@@ -184,13 +186,13 @@ def _model(name: str, target: str, warehouse: Path) -> Model:
     named(name)
     session.check_engine(target)
     model = models.load(name)
-    data.require(warehouse, model.READS)
+    data.require(tables.place(target, warehouse), model.READS)
     return model
 
 
 def _inputs(model: Model, target: str, warehouse: Path, progress: Progress) -> tuple[Inputs, Any]:
     progress(f"{model.NAME}: reading", 0, 4)
-    inputs = data.read(session.open_session(target, warehouse), warehouse, model.READS)
+    inputs = data.read(session.open_session(target, warehouse), tables.place(target, warehouse), model.READS)
     return inputs, model.Settings(reporting_date=inputs.reporting_date, clickstream=inputs.clickstream)
 
 
@@ -245,7 +247,7 @@ def _origin(version: Version, inputs: Inputs) -> Origin:
 
 
 def _write_metrics(
-    warehouse: Path,
+    place: tables.Place,
     version: Version,
     inputs: Inputs,
     candidate: Candidate,
@@ -268,7 +270,7 @@ def _write_metrics(
         for metric, value in metrics.items()
         if not _is_bound(metric, metrics)
     ]
-    data.write(warehouse, {"model_metrics": pd.DataFrame(rows)}, _origin(version, inputs))
+    data.write(place, {"model_metrics": pd.DataFrame(rows)}, _origin(version, inputs))
 
 
 def _bound(metrics: Mapping[str, float], name: str) -> float | None:

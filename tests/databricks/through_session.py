@@ -1,0 +1,115 @@
+"""Checks and models' tables through a session alone, as on Databricks: other schemas, and no folder is seen.
+
+``python -m tests.databricks.through_session WAREHOUSE LANDING OUT`` does on plain Spark what the test then compares.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+from deltalake import DeltaTable
+
+from expectations import results
+from lakehouse import auto_loader, catalog, ingest, pipeline, session, tables, unity
+from lakehouse.catalog import TableName
+from lakehouse.unity import Unity
+from ml import data
+from ml.data import Origin
+
+READS = {"weekly_revenue": ("week_start", "revenue", "is_complete"), "customer_360": ("customer_unique_id",)}
+NOWHERE = Path("/nowhere/at/all")
+TABLE = TableName("ml", "similar_products")
+KEPT = TableName("ml", "drift")
+
+
+def main() -> None:
+    """See the module."""
+    warehouse, landing, out = map(Path, sys.argv[1:])
+    spark = session.open_session("spark", warehouse)
+    for table in catalog.tables(warehouse, ("bronze", "silver", "gold")):
+        spark.sql(f"create schema if not exists dev_{table.schema}")
+        spark.sql(f"create table dev_{table.schema}.{table.name} using delta location '{table.path(warehouse)}'")
+        spark.sql(f"drop table {table.quoted}")
+    place = Unity(spark, lambda layer: f"dev_{layer}")
+    with mock.patch.object(unity, "opened", return_value=place):
+        told = {"checks": checks(), **models(place), **put_back(place, warehouse / "dev_ml.db" / TABLE.name)}
+    told["bronze"] = bronze(Unity(spark, lambda layer: f"auto_{layer}"), landing, out.parent)
+    out.write_text(json.dumps(told, default=str))
+    spark.stop()
+
+
+def checks() -> list[tuple[str, ...]]:
+    """Great Expectations' verdicts on Silver, as they can be read back."""
+    pipeline.validate(["silver"], "databricks", NOWHERE, lambda *_: None)
+    rows = results.newest(unity.opened())
+    return sorted((row["check_name"], row["table_name"], row["status"], row["observed"]) for row in rows)
+
+
+def bronze(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
+    """What is taken in by the stream that Auto Loader would feed, here by Spark's own source for whole files."""
+    checked = ingest.check("olist", [landing])
+    told: dict[str, Any] = {}
+    for time in ("first", "second"):
+        reports = auto_loader.take_in(place, checked, folder / f"checkpoints of the {time} stream", "binaryFile", {})
+        told[time] = sorted((one.file, one.rows, one.rejected, one.already_there) for one in reports)
+    for table in place.tables(["bronze"]):
+        told[table.name] = place.table(table.quoted).drop("_ingested_at").toArrow().to_pylist()
+    return told
+
+
+def models(place: Unity) -> dict[str, Any]:
+    """What a model reads, and what becomes of what it writes."""
+    data.prepare(place)
+    data.prepare(place)
+    inputs = data.read(session.open_session("databricks", NOWHERE), place, READS)
+    for version, day, value in ((1, 1, "a"), (1, 1, "b"), (1, 2, "c"), (2, 2, "d")):
+        origin = Origin("forecast", version, date(2018, 8, day), datetime(2018, 9, 1, tzinfo=UTC))
+        data.write(place, {KEPT.name: drift(value), TABLE.name: similar(value)}, origin)
+    return {
+        "frames": {name: json.loads(frame.to_json(date_format="iso")) for name, frame in inputs.frames.items()},
+        "versions": inputs.versions,
+        "invocations": inputs.dbt_invocations,
+        "reporting_date": inputs.reporting_date,
+        "kept": sorted(row["feature"] for row in place.table(KEPT.quoted).collect()),
+        "replaced": sorted(row["product_id"] for row in place.table(TABLE.quoted).collect()),
+        "measured": [data.is_measured(place, "forecast", 1)],
+    }
+
+
+def put_back(place: Unity, folder: Path) -> dict[str, Any]:
+    """What is left of a step that failed; read without Spark, which cannot (docs/databricks.md)."""
+    before = place.version(TABLE)
+    try:
+        with tables.writing(place, ["ml"]):
+            origin = Origin("forecast", 3, date(2018, 8, 3), datetime(2018, 9, 1, tzinfo=UTC))
+            data.write(place, {TABLE.name: similar("broken")}, origin)
+            place.sql("create table ml.new (id int) using delta")
+            raise RuntimeError
+    except RuntimeError:
+        pass
+    return {
+        "after": DeltaTable(folder).to_pyarrow_table()["product_id"].to_pylist(),
+        "new_is_gone": TableName("ml", "new") not in place.tables(["ml"]),
+        "newer": DeltaTable(folder).version() > before,
+    }
+
+
+def similar(product: str) -> pd.DataFrame:
+    """A row of ``ml.similar_products``."""
+    row = {"product_id": product, "similar_product_id": "x", "rank": 1, "score": 0.5, "method": "m"}
+    return pd.DataFrame([row])
+
+
+def drift(feature: str) -> pd.DataFrame:
+    """A row of ``ml.drift``."""
+    return pd.DataFrame([{"kind": "feature", "feature": feature, "psi": 0.1, "level": "none"}])
+
+
+if __name__ == "__main__":
+    main()
