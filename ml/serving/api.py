@@ -122,6 +122,7 @@ def create_app(service: Service, api_key: str | None = None, hosts: frozenset[st
         description="Business keys in, recommendations and risks out. Every answer names the model's version.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         responses={code: {"model": Problem} for code in (400, 401, 404, 408, 413, 414, 422, 431)},
     )
     told = ", ".join(f"{name}={origin['version']}" for name, origin in service.models.items())

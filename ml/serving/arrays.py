@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,11 +60,12 @@ def read(path: Path) -> Online:
         OSError: there is no such file.
         ValueError: it is damaged, or was not written by :func:`write`.
     """
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    if _ABOUT not in arrays:
-        raise ValueError(f"{path} does not say what it holds")
-    return Online(json.loads(arrays.pop(_ABOUT).tobytes()), arrays)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return Online(json.loads(arrays.pop(_ABOUT).tobytes()), arrays)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged, or something else: {error}") from error
 
 
 def text(values: Iterable[str]) -> npt.NDArray[np.str_]:
