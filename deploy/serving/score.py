@@ -1,6 +1,6 @@
 """Azure ML's scoring script: ``init()`` once, ``run(raw_data)`` per request; ``ml.serving.core`` answers.
 
-``AZUREML_MODEL_DIR`` holds the registered model: the folder ``serving`` of a warehouse, as ``lakehouse score`` left it.
+``AZUREML_MODEL_DIR`` holds the registered model: a warehouse's folder ``serving``, as ``lakehouse score`` left it.
 """
 
 from __future__ import annotations
