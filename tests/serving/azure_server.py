@@ -1,4 +1,4 @@
-"""Asks ``score.py`` as Azure ML's own server runs it, in a process of its own, because it reads its environment when it
+"""Asks ``score.py`` as Azure ML's own server runs it, in a process of its own: it reads its environment when it
 is imported: `python -m tests.serving.azure_server MODELS < questions.json`; a list of status and body comes back."""
 
 from __future__ import annotations
