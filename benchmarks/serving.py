@@ -36,7 +36,7 @@ from ml.registry import Registry
 USERS = 20
 """How many clients send requests at the same time."""
 SAMPLE = 2_000
-COLD = 20
+COLD = 6
 """How many requests are sent one after the other to compare with Spark."""
 
 
@@ -89,6 +89,12 @@ def peak_memory(process: int) -> float:
     return int(found[1]) / 1024
 
 
+def processor_seconds(process: int) -> float:
+    """How long a process has had a processor."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def load(address: str, rate: float, seconds: int, there: dict[str, list[str]]) -> list[dict[str, str]]:
     """Locust's table, a row per kind of request and one for all."""
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +143,9 @@ def on_spark(model: Recommender, people: Sequence[str], folder: Path) -> tuple[f
     _save_for_spark(model, folder)
     number = {name: place for place, name in enumerate(model.users)}
     begun = time.perf_counter()
-    spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    settings = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    spark = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
     loaded = ALSModel.load(str(folder))
 
     def ask(person: str) -> object:
@@ -192,12 +200,15 @@ def main() -> None:
     assert champion is not None
     with served(warehouse) as (address, ready, process):
         print(f"ready after {ready:.2f} s, with {peak_memory(process):.0f} MB")
+        before = processor_seconds(process)
         rows = load(address, told.rate, told.seconds, there)
+        spent = 1000 * (processor_seconds(process) - before)
         for row in rows:
             print(
                 f"{row['Name']:>18}: {float(row['Requests/s']):6.1f} a second, {row['Failure Count']} failed, "
                 f"50 % within {row['50%']} ms, 99 % within {row['99%']} ms, all within {row['100%']} ms"
             )
+        print(f"{spent / int(rows[-1]['Request Count']):.2f} ms of a processor each, whatever else runs")
         print(f"{peak_memory(process):.0f} MB at most")
         if told.spark:
             with registry.folder(champion) as folder, tempfile.TemporaryDirectory() as temporary:

@@ -46,9 +46,9 @@ def compare(warehouse: Path, service: Service, most: int | None = None) -> Compa
         rows = _by_key(query(warehouse, f"select * from ml__{table} order by {key}, rank"), key)
         columns = (product, *(name for name in LISTS if name != "method" or table != "buy_again"))
         for name in _some(keys, most):
-            expected = [tuple(row[column] for column in columns) for row in rows.get(name, [])]
+            listed = [tuple(row[column] for column in columns) for row in rows.get(name, [])]
             told = [tuple(offer.values())[: len(columns)] for offer in ask(name)]
-            if told != expected:
+            if told != listed:
                 found.different.append(f"{table} {name}")
         found.asked[table] = min(len(keys), most or len(keys))
     rows = _by_key(query(warehouse, "select * from ml__churn_scores"), "customer_unique_id")

@@ -315,7 +315,8 @@ def try_what_the_schema_says(address: str, examples: int) -> Counter[str]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    for operation in schemathesis.openapi.from_url(f"{address}/openapi.json").get_all_operations():
+    schema: Any = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    for operation in schema.get_all_operations():
         for mode in schemathesis.GenerationMode:
             # Nothing that could be forbidden is in a request for /health.
             with suppress(Unsatisfiable):

@@ -101,7 +101,8 @@ def test_rows_of_a_frame_are_asked_one_by_one(small: Scored, service: Service, t
         }
     )
     answers = pyfunc_rows.recommended(path, rows)
-    for number, question in enumerate(({"customer": "c0001"}, {"basket": ["p003"]}, {"state": "SP"}, {})):
+    questions: list[dict[str, Any]] = [{"customer": "c0001"}, {"basket": ["p003"]}, {"state": "SP"}, {}]
+    for number, question in enumerate(questions):
         told = answers[answers["question"] == number]
         expected = service.score(question)
         assert list(told["product_id"]) == [offer["product_id"] for offer in expected["recommendations"]]
