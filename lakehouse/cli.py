@@ -391,6 +391,43 @@ def cluster(
             up.processes["connect"].wait()
 
 
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+) -> None:
+    """Answer single requests over HTTP as the champions scored last; /docs says what can be asked. Ctrl-C ends it.
+
+    Where other machines can reach it, LAKEHOUSE_API_KEY must hold a key, and clients send it as X-API-Key.
+
+    Example: lakehouse serve
+
+    Example: curl http://127.0.0.1:8000/recommendations/A-CUSTOMER
+    """
+    from ml.serving import server  # its libraries take a second to import
+    from ml.serving.core import Service
+
+    folder = settings.warehouse() / "serving"
+    try:
+        service = Service.open(folder)
+        with _cleaned_up_on_sigterm(), _said_if_stopped("Requests under way were answered."):
+            server.run(service, host, port, os.environ.get(server.API_KEY) or None, _say)
+    except FileNotFoundError:
+        raise LakehouseError(
+            f"There is nothing in {folder} to serve: no champion has scored.", "Run `lakehouse score all` first."
+        ) from None
+    except ValueError as error:
+        raise LakehouseError(
+            f"What is served cannot be read: {error}.", "Run `lakehouse score all` again."
+        ) from error
+    except server.NotSafe as reason:
+        raise LakehouseError(str(reason)) from None
+    except OSError as error:
+        raise LakehouseError(
+            f"{host}:{port} cannot be listened on: {error.strerror}.", "Choose another port."
+        ) from error
+
+
 def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:
     if layer is not None and layer not in known:
         raise LakehouseError(f"There is no layer called {layer!r} to {verb}.", f"Choose one of: {', '.join(known)}.")

@@ -239,6 +239,7 @@ def _score_step(
         if model and not scorings:
             raise LakehouseError("\n".join(reason.what for reason in waiting), waiting[-1].mend)
         checks = gate.gate("ml", target, warehouse, run_id, progress)
+        steps.publish(warehouse, scorings)
     seconds = time.perf_counter() - started
     return StepReport("ml", seconds, [], [], checks, trainings, scorings, waiting)
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ml.candidate import Candidate
+    from ml.serving.arrays import Online
 
 Clickstream = Literal["generated", "observed"]
 Frames = Mapping[str, "pd.DataFrame"]
@@ -57,6 +58,12 @@ class Model(Protocol):
 
     def score(self, folder: Path, frames: Frames, settings: Any) -> Frames:
         """The rows of each table in ``WRITES``, without the columns of ``ml.contracts.ORIGIN``."""
+
+    def online(self, folder: Path, frames: Frames, settings: Any, rows: Frames) -> Online | None:
+        """What single requests are answered from, so that the answers are the rows that :meth:`score` gave.
+
+        None for a model that nobody asks about one person or product.
+        """
 
     def predict(self, folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
         """What a saved model answers, served on its own, to rows like those of ``Candidate.example``."""

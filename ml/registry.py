@@ -224,7 +224,7 @@ class Registry:
                 warnings.simplefilter("ignore")  # about whole numbers without nulls, and hints of types
                 logged = mlflow.pyfunc.log_model(
                     name="model",
-                    python_model=str(Path(__file__).with_name("serving.py")),
+                    python_model=str(Path(__file__).parent / "serving" / "pyfunc.py"),
                     artifacts={"model": str(saved)},
                     code_paths=[str(Path(__file__).parent)],
                     model_config={"module": MODULES[name]},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from lakehouse import session, tables
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, disk_errors_explained
 from lakehouse.settings import ROOT
 from ml import data, models, threads
 from ml.candidate import BadInput, Candidate, Decision
@@ -24,6 +24,8 @@ from ml.data import CannotLearn, Inputs, Origin
 from ml.gate import Champion, judge
 from ml.models import MODULES, Model
 from ml.registry import CHAMPION, Registry, Version
+from ml.serving import arrays
+from ml.serving.arrays import Online
 
 SEED = 20180819
 """Of every training."""
@@ -54,11 +56,15 @@ class Training(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """What was scored: by which version, as of which day, and how many rows by table."""
+    """What was scored: by which version, as of which day, and how many rows by table.
+
+    ``online`` is what single requests are answered from, for :func:`publish`; None for a model without any.
+    """
 
     version: Version
     as_of_date: str
     rows: Mapping[str, int]
+    online: Online | None = None
 
 
 class NoChampion(LakehouseError):
@@ -127,11 +133,31 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         progress(f"{name}: scoring", 1, 3)
         with _understood(), registry.folder(champion) as folder, threads.fixed():
             rows = model.score(folder, inputs.frames, told)
+            online = model.online(folder, inputs.frames, told, rows)
         if set(rows) != set(model.WRITES):
             raise ValueError(f"{name} said that it writes {sorted(model.WRITES)}, and wrote {sorted(rows)}")
         progress(f"{name}: writing", 2, 3)
         written = data.write(place, rows, _origin(champion, inputs))
-    return Scoring(champion, inputs.reporting_date.isoformat(), written)
+    if online is not None:
+        online = online.saying(version=champion.number)
+    return Scoring(champion, inputs.reporting_date.isoformat(), written, online)
+
+
+def publish(warehouse: Path, scorings: Iterable[Scoring]) -> None:
+    """Let ``lakehouse serve`` answer from what was scored, at its next start; to be called once the tables are good.
+
+    Raises:
+        LakehouseError: the disk is full or read-only.
+    """
+    with disk_errors_explained(warehouse):
+        for scoring in scorings:
+            if scoring.online is not None:
+                arrays.write(served(warehouse) / f"{scoring.version.model}{arrays.SUFFIX}", scoring.online)
+
+
+def served(warehouse: Path) -> Path:
+    """The folder that :func:`publish` writes to."""
+    return warehouse / "serving"
 
 
 @contextmanager

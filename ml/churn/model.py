@@ -24,6 +24,8 @@ from ml.churn.examples import Examples, Floats
 from ml.churn.figures import figures
 from ml.churn.learning import Learnt
 from ml.churn.settings import Settings
+from ml.serving import arrays, pyfunc_rows, risks
+from ml.serving.arrays import Online
 
 NAME = "churn"
 READS: Mapping[str, tuple[str, ...]] = {
@@ -115,6 +117,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
             },
         )
         fitting.dump(folder / "profile.json", profile)
+        arrays.write(folder / arrays.ONLINE, online(folder, frames, settings, score(folder, frames, settings)))
 
     return Candidate(
         params={
@@ -139,7 +142,9 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         figures=figures(tested, final, examples, rows),
         card=card(tested, final, served, settings, warnings),
         save=save,
-        example=examples.frame.iloc[rows[:EXAMPLE_ROWS]][list(features.columns(settings.clickstream))],
+        example=pd.DataFrame(
+            {"customer_unique_id": [*examples.frame["customer_unique_id"].iloc[rows[:EXAMPLE_ROWS]], "somebody new"]}
+        ),
     )
 
 
@@ -208,20 +213,24 @@ def score(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) 
     return {"churn_scores": pd.concat([scores, words], axis=1), "drift": moved}
 
 
+def online(
+    folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings, rows: Mapping[str, pd.DataFrame]
+) -> Online:
+    """The rows themselves: a person's features are Gold's, so that nobody who asks knows newer ones."""
+    return risks.online(rows["churn_scores"], settings.reporting_date.isoformat())
+
+
 def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    """Probabilities of rows like the example of a candidate: columns of ``gold.churn_examples``.
+    """The scores of people, as of the training.
+
+    Args:
+        folder: what a candidate saved.
+        rows: ``customer_unique_id``.
 
     Returns:
-        ``churn_probability``, ``repurchase_probability`` and ``method``; a row a row.
+        A row a row: the columns of ``ml.churn_scores``, null for who had not ordered, and ``is_known``.
     """
-    saved = fitting.read(folder / "model.json")
-    final = learning.load(folder / "served")
-    raw = features.numbers(rows, saved["clickstream"])
-    if saved["method"] == CELLS:
-        chance = final.cells.probabilities(raw["orders"].to_numpy(), raw["days_since_last_order"].to_numpy())
-    else:
-        chance = final.probabilities(features.matrix(raw, saved["clickstream"]))
-    return pd.DataFrame({"churn_probability": 1 - chance, SCORE: chance, "method": saved["method"]}, index=rows.index)
+    return pyfunc_rows.risks_of(folder / arrays.ONLINE, rows)
 
 
 def final_fit_date(examples: Examples, settings: Settings) -> date:

@@ -123,6 +123,10 @@ def score(folder: Path, frames: Frames, settings: Settings) -> Mapping[str, pd.D
     }
 
 
+def online(folder: Path, frames: Frames, settings: Settings, rows: Frames) -> None:
+    """Nothing: nobody asks for the forecast of one person or product."""
+
+
 def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """The next four weeks of any shop's revenue, by the procedure that a folder holds.
 

@@ -72,6 +72,27 @@ def fold_in(item_factors: Factors, strengths: sparse.csr_matrix, params: AlsPara
     return users
 
 
+class FoldIn:
+    """:func:`fold_in` for one history after the other: what depends on the items alone is computed once."""
+
+    def __init__(self, item_factors: Factors, params: AlsParams) -> None:
+        self._params = params
+        self._model = _solver(params, threads=1, use_cg=False)
+        self._model.item_factors = item_factors
+
+    def scores(self, items: npt.NDArray[np.int64], strengths: npt.NDArray[np.float64]) -> Factors:
+        """How well each item fits a history.
+
+        Args:
+            items: positions, sorted, at least one.
+            strengths: of each.
+        """
+        shape = (1, len(self._model.item_factors))
+        row = sparse.csr_matrix((strengths, items, [0, len(items)]), shape=shape)
+        user = self._model.recalculate_user(0, _confidence(row, self._params))
+        return np.asarray(user @ self._model.item_factors.T)
+
+
 def _solver(params: AlsParams, threads: int, use_cg: bool) -> AlternatingLeastSquares:
     with threadpool_limits(1, "blas"):
         return AlternatingLeastSquares(

@@ -95,12 +95,17 @@ def item_knn(past: Interactions) -> Ranker:
 
 def bought_together(past: Interactions) -> Ranker:
     """Items that users had on one day with somebody's own items: the share of that item's days, summed."""
+    return _neighbours(past, shares_together(past))
+
+
+def shares_together(past: Interactions) -> sparse.csr_matrix:
+    """Of the days on which users had an item, the share on which they had another one, items × items."""
     day = past.time.astype("datetime64[D]").astype(np.int64)
     _, basket = np.unique(np.stack([past.user, day]), axis=1, return_inverse=True)
     shape = (int(basket.max()) + 1, len(past.items))
     baskets = _binary(sparse.csr_matrix((np.ones(len(past)), (basket.ravel(), past.item)), shape=shape))
     each = np.maximum(baskets.sum(axis=0).A1, 1)
-    return _neighbours(past, (sparse.diags(1 / each) @ _pairs(baskets)).tocsr())
+    return (sparse.diags(1 / each) @ _pairs(baskets)).tocsr()
 
 
 def recently_seen(past: Interactions) -> Ranker:

@@ -54,6 +54,8 @@ CHOICES = 5_000
 CONTEXT = 20
 """How many products of a basket or a history count, those of the last time."""
 APART_AT_MOST = 2.0
+STORED = ("category", "seller", "measures", "logs", "counts", "log_recent", "log_orders", "popular", "otherwise")
+"""What a catalogue keeps, but for what was bought together."""
 RIDGE = 1.0
 """Of the weights of standardised features: a feature that decides every choice has no largest one without it."""
 
@@ -67,7 +69,6 @@ class Catalogue:
     """
 
     def __init__(self, past: Interactions, traits: pd.DataFrame) -> None:
-        self.past = past
         known = traits.reindex(past.items)
         self._category = _codes(known["category"])
         self._seller = _codes(known["seller"])
@@ -86,6 +87,25 @@ class Catalogue:
         self._together = together
         self._by_category, self._by_seller = _Groups(self._category), _Groups(self._seller)
         self._popular = np.lexsort((np.arange(len(recent)), -recent))[:POPULAR]
+        self._otherwise = tie_break(past)
+
+    def arrays(self) -> dict[str, npt.NDArray]:
+        """All that it knows, for :meth:`of_arrays`."""
+        stored = {name: getattr(self, f"_{name}") for name in STORED}
+        together = self._together
+        return stored | {"indptr": together.indptr, "indices": together.indices, "times": together.data}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, npt.NDArray]) -> Catalogue:
+        """A catalogue from what :meth:`arrays` gave."""
+        self = cls.__new__(cls)
+        for name in STORED:
+            setattr(self, f"_{name}", arrays[name])
+        size = len(self._category)
+        together = (arrays["times"], arrays["indices"], arrays["indptr"])
+        self._together = sparse.csr_matrix(together, shape=(size, size))
+        self._by_category, self._by_seller = _Groups(self._category), _Groups(self._seller)
+        return self
 
     def candidates(self, context: Positions) -> Positions:
         """What may be added to a basket, in order of position: nothing that is in it."""
@@ -109,21 +129,28 @@ class Catalogue:
         Args:
             weights: by feature, from :func:`learn`.
         """
-        beta = np.array([weights[name] for name in FEATURES])
-        popular = tie_break(self.past)
+        beta = coefficients(weights)
 
         def scores(who: Histories) -> Floats:
-            found = np.tile(popular, (len(who.segment), 1))
-            for row in range(len(found)):
-                context = last_items(who.last, row)
-                if len(context):
-                    candidates = self.candidates(context)
-                    utility = self.features(context, candidates) @ beta
-                    # Above all that is no candidate, in the same order.
-                    found[row, candidates] = 1 + utility - utility.min(initial=0.0)
-            return found
+            rows = [self.utilities(last_items(who.last, row), beta) for row in range(len(who.segment))]
+            return np.array(rows).reshape(len(rows), len(self._otherwise))
 
         return scores
+
+    def utilities(self, context: Positions, beta: Floats) -> Floats:
+        """What :meth:`ranker` gives one history.
+
+        Args:
+            context: its products, as :func:`last_items` gives them; there may be none.
+            beta: from :func:`coefficients`.
+        """
+        found = self._otherwise.copy()
+        if len(context):
+            candidates = self.candidates(context)
+            utility = self.features(context, candidates) @ beta
+            # Above all that is no candidate, in the same order.
+            found[candidates] = 1 + utility - utility.min(initial=0.0)
+        return found
 
     def _beside(self, item: int, candidates: Positions) -> Floats:
         category = self._category[candidates] == self._category[item]
@@ -150,6 +177,11 @@ class Catalogue:
                 same,
             ]
         )
+
+
+def coefficients(weights: Mapping[str, float]) -> Floats:
+    """Weights in the order of :data:`FEATURES`."""
+    return np.array([weights[name] for name in FEATURES])
 
 
 def last_items(last: sparse.csr_matrix, row: int) -> Positions:

@@ -34,6 +34,8 @@ from ml.recommender.uses import (
     offer_new_products,
     weights_before,
 )
+from ml.serving import arrays, pyfunc_rows, recommendations
+from ml.serving.arrays import Online
 
 NAME = "recommender"
 READS = shop.READS
@@ -46,7 +48,19 @@ SMALL_GRID = GRID[:6]
 """What is tried for baskets and people of a shop."""
 RECIPE, FACTORS = "recipe.json", "als"
 
-__all__ = ["NAME", "PRIMARY", "READS", "WRITES", "Settings", "check", "evaluate", "predict", "score", "train"]
+__all__ = [
+    "NAME",
+    "PRIMARY",
+    "READS",
+    "WRITES",
+    "Settings",
+    "check",
+    "evaluate",
+    "online",
+    "predict",
+    "score",
+    "train",
+]
 
 
 def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> Candidate:
@@ -87,6 +101,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
             "seed": seed,
         }
         (folder / RECIPE).write_text(json.dumps(content, indent=1, sort_keys=True))
+        arrays.write(folder / arrays.ONLINE, recommendations.online(known, model, recipe, served, settings, seed))
 
     return Candidate(
         params=_params(recipe, served, settings, seed),
@@ -96,7 +111,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         figures=figures(tables, served),
         card=card(tables, served, recipe, decision, settings),
         save=save,
-        example=known.purchases(None, end).head(5).reset_index(drop=True),
+        example=questions(known, settings),
     )
 
 
@@ -127,17 +142,39 @@ def score(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) 
     }
 
 
+def online(
+    folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings, rows: Mapping[str, pd.DataFrame]
+) -> Online:
+    """What single requests are answered from; not from the rows, but by the code that they come from."""
+    recipe, served, seed = read_recipe(folder)
+    model = Recommender.load(folder / FACTORS)
+    return recommendations.online(open_shop(frames, settings), model, recipe, served, settings, seed)
+
+
 def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
-    """Ten new products for each history that is handed in, by the factors alone: all that a folder knows by itself.
+    """Lists for people, baskets and views, as of the training: :meth:`ml.serving.core.Service.score`, a row each.
 
     Args:
         folder: what a candidate saved.
-        rows: user, item, weight and timestamp, as :func:`ml.recommender.fit` takes them.
+        rows: ``customer_unique_id``, or else ``basket`` or ``views`` (lists of product ids) and ``state``; null, or
+            no column, where there is none. A row of nulls is a stranger.
 
     Returns:
-        user, item, rank and score.
+        A row per question and product: ``question`` (its place, from 0), ``customer_unique_id``, ``product_id``,
+        ``rank``, ``score``, ``method`` and ``cold_start``.
+
+    Raises:
+        BadQuestion: a row asks for what cannot be answered.
     """
-    return Recommender.load(folder / FACTORS).recommend_for(rows)
+    return pyfunc_rows.recommended(folder / arrays.ONLINE, rows)
+
+
+def questions(known: shop.Shop, settings: Settings) -> pd.DataFrame:
+    """An example of what :func:`predict` takes: somebody known, somebody unknown, a basket, and views."""
+    products = list(known.bought(None, settings.end)["item"].drop_duplicates().head(2))
+    rows: list[tuple[Any, ...]] = [(known.state.index[0], None, None, None), ("somebody new", None, None, None)]
+    rows += [(None, products, None, None), (None, None, products, str(known.states[0]))]
+    return pd.DataFrame(rows, columns=list(pyfunc_rows.COLUMNS))
 
 
 def choose(known: shop.Shop, settings: Settings, seed: int) -> tuple[Recipe, Mapping[str, str]]:

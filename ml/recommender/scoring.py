@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,57 @@ IN_CATEGORY_BONUS = 1.0
 """Popularity is a share below 1, so that what is in somebody's categories comes before everything else."""
 
 
+class Popularity(NamedTuple):
+    """What is popular of late, by state and category.
+
+    Attributes:
+        shares: as :func:`ml.recommender.baselines.shares_by_segment` gives them, by number of the state.
+        category: of each item, a position in ``names``; -1 if it is not known.
+        names: of the categories.
+        allowed: which items may be listed.
+    """
+
+    shares: npt.NDArray[np.float64]
+    category: npt.NDArray[np.int64]
+    names: Sequence[str]
+    allowed: npt.NDArray[np.bool_]
+
+    def codes(self, lines: str) -> npt.NDArray[np.int64]:
+        """The positions of categories that are named a line each; those of no item are passed over."""
+        place_of = {name: index for index, name in enumerate(self.names)}
+        return np.array([place_of[name] for name in lines.split("\n") if name in place_of], dtype=np.int64)
+
+    def best(
+        self, state: int, liked: npt.NDArray[np.int64], count: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """What is popular in categories, then what is outside them, in a state.
+
+        Args:
+            state: its number; negative if it is not known.
+            liked: positions of the categories.
+            count: how many at most.
+
+        Returns:
+            Items, their scores, and the position of each one's method in :data:`METHODS`.
+        """
+        in_category = np.zeros(len(self.names) + 1, dtype=bool)
+        in_category[liked] = True
+        inside = in_category[self.category]
+        score = self.shares[baselines.row_of_segment(np.array(state), self.shares)] + IN_CATEGORY_BONUS * inside
+        best = top(np.where(self.allowed, score, -np.inf)[None], count)[0]
+        best = best[best >= 0]
+        names_of = (IN_STATE, IN_CATEGORY_AND_STATE) if state >= 0 else (POPULAR, IN_CATEGORY)
+        method = np.array([METHODS.index(name) for name in names_of])[inside[best].astype(int)]
+        return best, score[best], method
+
+
+def popularity_of(shop: Shop, past: Interactions, allowed: npt.NDArray[np.bool_]) -> Popularity:
+    """What is popular of late among some interactions."""
+    code, names = pd.factorize(shop.products["category"].reindex(past.items))
+    shares = baselines.shares_by_segment(past, shop.state_of(past.users))
+    return Popularity(shares, code.astype(np.int64), list(names), allowed)
+
+
 def product_recommendations(
     shop: Shop, model: Recommender, recipe: Recipe, method: str, settings: Settings
 ) -> pd.DataFrame:
@@ -40,7 +92,7 @@ def product_recommendations(
     everybody = shop.state.index
     past = read(shop.purchases(None, settings.end))
     allowed = available(shop, past.items, settings)
-    bought = _rows_of(everybody, read(shop.bought(None, settings.end)), past.items)
+    bought = rows_of(everybody, read(shop.bought(None, settings.end)), past.items)
     popular = _popular_lists(shop, everybody, past, bought, allowed, settings.k)
     if method not in (ALS, COMPLEMENTS):
         return popular
@@ -156,10 +208,8 @@ def _popular_lists(
 ) -> pd.DataFrame:
     """What is popular of late in each person's categories and state: ranked once for people who share both."""
     state = shop.state_of(everybody)
-    liked = _categories(shop, everybody)
-    weight = baselines.shares_by_segment(past, shop.state_of(past.users))
-    code, names = pd.factorize(shop.products["category"].reindex(past.items))
-    place_of = {name: index for index, name in enumerate(names)}
+    liked = categories(shop, everybody)
+    popularity = popularity_of(shop, past, allowed)
     number, groups = pd.factorize(pd.MultiIndex.from_arrays([state, liked]))
     order = np.argsort(number, kind="stable")
     bounds = np.searchsorted(number[order], np.arange(len(groups) + 1))
@@ -167,18 +217,11 @@ def _popular_lists(
     parts = []
     for index, (place, lines) in enumerate(groups):
         members = order[bounds[index] : bounds[index + 1]]
-        in_category = np.zeros(len(names) + 1, dtype=bool)
-        in_category[[place_of[name] for name in lines.split("\n") if name in place_of]] = True
-        inside = in_category[code]
-        score = weight[baselines.row_of_segment(np.array(place), weight)] + IN_CATEGORY_BONUS * inside
         # A member's own products may be the best of the group: that many more are needed.
-        best = top(np.where(allowed, score, -np.inf)[None], k + int(owned[members].max()))[0]
-        best = best[best >= 0]
-        names_of = (IN_STATE, IN_CATEGORY_AND_STATE) if place >= 0 else (POPULAR, IN_CATEGORY)
-        method = np.array([METHODS.index(name) for name in names_of])[inside[best].astype(int)]
+        best, score, method = popularity.best(place, popularity.codes(lines), k + int(owned[members].max()))
         size = len(members)
         parts.append(
-            (np.repeat(members, len(best)), np.tile(best, size), np.tile(score[best], size), np.tile(method, size))
+            (np.repeat(members, len(best)), np.tile(best, size), np.tile(score, size), np.tile(method, size))
         )
     person, item, value, method = (_joined(columns) for columns in zip(*parts, strict=True))
     rows = pd.DataFrame({"person": person.astype(int), "item": item.astype(int), "score": value, "method": method})
@@ -198,7 +241,7 @@ def _popular_lists(
     )
 
 
-def _categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
+def categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
     """The categories of what each person has ordered, viewed or put into a cart, whatever came of it; sorted, a line
     each."""
     touched = pd.concat(
@@ -220,7 +263,7 @@ def _categories(shop: Shop, everybody: pd.Index) -> npt.NDArray[np.object_]:
     return joined.reindex(everybody).fillna("").to_numpy(dtype=object)
 
 
-def _rows_of(everybody: pd.Index, bought: Interactions, items: pd.Index) -> sparse.csr_matrix:
+def rows_of(everybody: pd.Index, bought: Interactions, items: pd.Index) -> sparse.csr_matrix:
     """What each person has bought, people × items."""
     shape = (len(everybody), len(items))
     place, item = everybody.get_indexer(bought.users)[bought.user], items.get_indexer(bought.items)[bought.item]

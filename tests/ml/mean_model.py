@@ -90,5 +90,9 @@ def score(folder: Path, frames: Frames, settings: Settings) -> Frames:
     return {"revenue_forecast": pd.DataFrame([rows])}
 
 
+def online(folder: Path, frames: Frames, settings: Settings, rows: Frames) -> None:
+    """Nobody asks it about one person."""
+
+
 def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(forecast=load(folder))

@@ -189,10 +189,16 @@ def test_one_row_is_answered_as_in_the_batch(
     admitted: Candidate, telling: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     folder = saved(admitted, tmp_path)
-    batch = model.score(folder, telling, SETTINGS)["churn_scores"]["repurchase_probability"].to_numpy()
-    single = model.predict(folder, admitted.example)
-    assert single["repurchase_probability"].to_numpy() == pytest.approx(batch[: len(single)], rel=1e-12)
-    assert set(admitted.example.columns) == set(features.columns("generated"))
+    batch = model.score(folder, telling, SETTINGS)["churn_scores"].reset_index(drop=True)
+    single = model.predict(folder, batch[["customer_unique_id"]])
+    assert single.pop("is_known").all()
+    pd.testing.assert_frame_equal(single[list(batch.columns)], batch, check_dtype=False)
+
+
+def test_who_is_not_known_has_no_risk(admitted: Candidate, tmp_path: Path) -> None:
+    told = model.predict(saved(admitted, tmp_path), admitted.example)
+    assert list(told["is_known"]) == [True] * (len(told) - 1) + [False]
+    assert told.iloc[-1].drop(["customer_unique_id", "is_known"]).isna().all()
 
 
 def test_trees_keep_to_what_theory_says_and_stop_in_time(telling: dict[str, pd.DataFrame]) -> None:

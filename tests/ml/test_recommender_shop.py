@@ -366,11 +366,26 @@ def test_a_history_that_is_handed_in_gets_what_its_owner_would_get(folder: Path,
     recommender = Recommender.load(folder / model.FACTORS)
     users = list(recommender.users[:20])
     theirs = bought[bought["user"].isin(users)]
-    pd.testing.assert_frame_equal(model.predict(folder, theirs), recommender.recommend(users))
+    pd.testing.assert_frame_equal(recommender.recommend_for(theirs), recommender.recommend(users))
 
 
 def test_items_that_were_never_met_are_passed_over(folder: Path, frames: Frames) -> None:
     bought = open_shop(frames, SETTINGS).purchases(None, SETTINGS.end).head(1)
     unknown = bought.assign(item="never met")
-    assert model.predict(folder, unknown).empty
-    pd.testing.assert_frame_equal(model.predict(folder, pd.concat([bought, unknown])), model.predict(folder, bought))
+    recommender = Recommender.load(folder / model.FACTORS)
+    assert recommender.recommend_for(unknown).empty
+    both = pd.concat([bought, unknown])
+    pd.testing.assert_frame_equal(recommender.recommend_for(both), recommender.recommend_for(bought))
+
+
+def test_what_is_registered_takes_customers_baskets_and_views(
+    folder: Path, trained: Candidate, scored: Frames
+) -> None:
+    answers = model.predict(folder, trained.example)
+    rows = scored["product_recommendations"]
+    batch = rows[rows["customer_unique_id"] == trained.example["customer_unique_id"][0]].sort_values("rank")
+    told = answers[answers["question"] == 0]
+    for column in ("customer_unique_id", "product_id", "rank", "score", "method"):
+        assert list(told[column]) == list(batch[column])
+    assert list(answers.groupby("question")["cold_start"].first()) == [False, True, False, False]
+    assert list(answers.groupby("question").size()) == [10] * 4

@@ -1,0 +1,124 @@
+"""Runs the HTTP interface until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ml.serving.api import create_app
+from ml.serving.core import Service
+
+HEADER_SECONDS = 5.0
+"""How long the head of a request may take to arrive."""
+KEEP_ALIVE_SECONDS = 30
+SHUTDOWN_SECONDS = 10
+"""How long requests under way may take to end when the server is told to stop."""
+CONNECTIONS = 1000
+API_KEY = "LAKEHOUSE_API_KEY"
+"""The environment variable that holds the key."""
+SHORTEST_KEY = 16
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class NotSafe(Exception):
+    """The server would be open to everybody."""
+
+
+class Impatient(HttpToolsProtocol):
+    """Closes a connection that does not send the head of a request in time; uvicorn waits for ever."""
+
+    _wait: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first request is waited for."""
+        super().connection_made(transport)
+        self._be_patient()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._be_patient()
+
+    def on_headers_complete(self) -> None:
+        """Its head is there."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is nothing to wait for any more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _be_patient(self) -> None:
+        self._stop_waiting()
+        self._wait = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._wait is not None:
+            self._wait.cancel()
+
+
+def server(service: Service, host: str, port: int, api_key: str | None) -> uvicorn.Server:
+    """A server that has not been started.
+
+    Args:
+        service: answers.
+        host: a name or address of this machine.
+        port: 0 for any that is free.
+        api_key: see :func:`ml.serving.api.create_app`; required unless ``host`` is the loopback interface.
+
+    Raises:
+        NotSafe: there is no key, or too short a one.
+    """
+    here = is_loopback(host)
+    if api_key is None and not here:
+        raise NotSafe(f"{host} can be reached from other machines: set {API_KEY} to a key that clients send.")
+    if api_key is not None and (len(api_key) < SHORTEST_KEY or not api_key.isascii()):
+        raise NotSafe(f"{API_KEY} needs at least {SHORTEST_KEY} characters, all of them ASCII.")
+    app = create_app(service, api_key, LOOPBACK if here and api_key is None else None)
+    config: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "http": Impatient,
+        "lifespan": "off",
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "limit_concurrency": CONNECTIONS,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+    }
+    return uvicorn.Server(uvicorn.Config(app, **config))
+
+
+def run(service: Service, host: str, port: int, api_key: str | None, ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are answered first.
+
+    Args:
+        ready: called with the address once connections are taken.
+
+    Raises:
+        NotSafe: as :func:`server`.
+        OSError: the address cannot be had.
+    """
+    made = server(service, host, port, api_key)
+    # Bound here, so that a port that is taken is an error and no line of a log.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=made.config.backlog) as listening:
+        address, bound = listening.getsockname()[:2]
+        ready(f"http://{f'[{address}]' if ':' in address else address}:{bound}")
+        made.run(sockets=[listening])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

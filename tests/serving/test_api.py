@@ -1,0 +1,349 @@
+"""The HTTP interface as a client meets it, over the wire."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakehouse.settings import ROOT
+from ml.serving import api, arrays, guard, server
+from ml.serving.core import Service
+from tests.serving.running import LOOPBACK, Running, running
+from tests.serving.shop import Scored
+
+KEY = "a key that is long enough"
+
+
+@pytest.fixture(scope="module")
+def locked(service: Service) -> Iterator[Running]:
+    with running(service, KEY) as there:
+        yield there
+
+
+@pytest.mark.parametrize(
+    ("path", "question", "shape"),
+    [
+        ("/recommendations/c0001", {"customer": "c0001"}, api.ForCustomer),
+        ("/recommendations/nobody", {"customer": "nobody"}, api.ForCustomer),
+        ("/recommendations/jos%C3%A9", {"customer": "josé"}, api.ForCustomer),
+        ("/similar/p003", {"product": "p003"}, api.Similar),
+        ("/risks/c0001", {"risk_of": "c0001"}, api.Risk),
+        ("/risks/c0000", {"risk_of": "c0000"}, api.Risk),
+    ],
+)
+def test_a_path_is_answered_by_the_core_in_the_declared_shape(
+    path: str, question: dict[str, Any], shape: Any, served: Running, service: Service
+) -> None:
+    reply = served.get(path)
+    assert reply.status == 200
+    assert reply.json == service.score(question)
+    assert shape.model_validate(reply.json, strict=True).model_dump() == reply.json
+    assert reply.headers["x-model-versions"] == "recommender=7, churn=2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"basket": ["p003"]},
+        {"basket": ["p001", "p002", "p003", "p004", "p005"], "state": "SP"},
+        {"views": ["p003", "p010"], "state": "RJ"},
+        {"views": ["never met"]},
+        {"basket": None, "state": "SP"},
+        {},
+    ],
+)
+def test_a_visitor_is_answered_by_the_core(body: dict[str, Any], served: Running, service: Service) -> None:
+    reply = served.post("/recommendations", body)
+    assert reply.status == 200
+    assert reply.json == service.score(body)
+    assert api.ForVisitor.model_validate(reply.json, strict=True).model_dump() == reply.json
+
+
+def test_health_names_what_is_ready(served: Running) -> None:
+    assert served.get("/health").json == {
+        "status": "ok",
+        "models": [
+            {"name": "recommender", "version": 7, "as_of_date": "2018-05-15"},
+            {"name": "churn", "version": 2, "as_of_date": "2018-05-15"},
+        ],
+    }
+
+
+JSON = "application/json"
+BAD: dict[str, tuple[str, str, bytes | None, dict[str, str], int]] = {
+    "no page": ("GET", "/", None, {}, 404),
+    "another page": ("GET", "/admin", None, {}, 404),
+    "no customer": ("GET", "/recommendations/", None, {}, 404),
+    "a path up": ("GET", "/recommendations/../../etc/passwd", None, {}, 404),
+    "a path up, encoded": ("GET", "/recommendations/..%2f..%2fetc%2fpasswd", None, {}, 404),
+    "a path up, encoded twice": ("GET", "/similar/%252e%252e%252fetc", None, {}, 404),
+    "a drive": ("GET", "/similar/C:%5Cwindows%5Cwin.ini", None, {}, 404),
+    "an unknown product": ("GET", "/similar/never-met", None, {}, 404),
+    "an unknown customer's risk": ("GET", "/risks/nobody", None, {}, 404),
+    "SQL": ("GET", "/similar/x'%20or%20'1'='1", None, {}, 404),
+    "a script": ("GET", "/similar/%3Cscript%3Ealert(1)%3C%2Fscript%3E", None, {}, 404),
+    "a template": ("GET", "/risks/%7B%7B7*7%7D%7D", None, {}, 404),
+    "a null byte": ("GET", "/recommendations/c%00", None, {}, 422),
+    "a line break": ("GET", "/recommendations/c%0d%0aSet-Cookie:x", None, {}, 422),
+    "blanks": ("GET", "/recommendations/%20%20", None, {}, 422),
+    "a mark that turns text around": ("GET", "/recommendations/%E2%80%AEc", None, {}, 422),
+    "bytes that are no text": ("GET", "/recommendations/%ff%fe", None, {}, 200),
+    "a key of 129": ("GET", "/recommendations/" + "c" * 129, None, {}, 422),
+    "an address of 3,000": ("GET", "/similar/" + "p" * 3000, None, {}, 414),
+    "a question of 3,000": ("GET", "/health?" + "q" * 3000, None, {}, 414),
+    "headers of 20,000": ("GET", "/health", None, {"X-Long": "x" * 20_000}, 431),
+    "another method": ("DELETE", "/recommendations/c0001", None, {}, 405),
+    "a method of nobody's": ("PROPFIND", "/recommendations", None, {}, 405),
+    "no body": ("POST", "/recommendations", b"", {"Content-Type": JSON}, 422),
+    "no JSON": ("POST", "/recommendations", b"{basket:", {"Content-Type": JSON}, 422),
+    "no text": ("POST", "/recommendations", b"\xff\xfe\x00", {"Content-Type": JSON}, 400),
+    "a list": ("POST", "/recommendations", b"[]", {"Content-Type": JSON}, 422),
+    "null": ("POST", "/recommendations", b"null", {"Content-Type": JSON}, 422),
+    "a form": (
+        "POST",
+        "/recommendations",
+        b"basket=p001",
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        422,
+    ),
+    "a basket that is text": ("POST", "/recommendations", b'{"basket":"p001"}', {"Content-Type": JSON}, 422),
+    "a basket of numbers": ("POST", "/recommendations", b'{"basket":[1,NaN,1e999]}', {"Content-Type": JSON}, 422),
+    "a basket of objects": ("POST", "/recommendations", b'{"basket":[{"$ne":null}]}', {"Content-Type": JSON}, 422),
+    "an empty key": ("POST", "/recommendations", b'{"basket":[""]}', {"Content-Type": JSON}, 422),
+    "half a character": ("POST", "/recommendations", b'{"basket":["\\ud800"]}', {"Content-Type": JSON}, 422),
+    "51 products": (
+        "POST",
+        "/recommendations",
+        json.dumps({"basket": ["p"] * 51}).encode(),
+        {"Content-Type": JSON},
+        422,
+    ),
+    "basket and views": ("POST", "/recommendations", b'{"basket":["p"],"views":["p"]}', {"Content-Type": JSON}, 422),
+    "an unknown state": ("POST", "/recommendations", b'{"state":"Atlantis"}', {"Content-Type": JSON}, 422),
+    "an unknown field": ("POST", "/recommendations", b'{"user_id":3}', {"Content-Type": JSON}, 422),
+    "30,000 brackets": ("POST", "/recommendations", b"[" * 30_000, {"Content-Type": JSON}, 400),
+    "10 MB": ("POST", "/recommendations", b" " * 10_000_000, {"Content-Type": JSON}, 413),
+    "another host's name": ("GET", "/health", None, {"Host": "example.com"}, 400),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_request_is_refused_with_what_is_wrong(name: str, served: Running) -> None:
+    method, path, body, headers, status = BAD[name]
+    try:
+        reply = served.ask(method, path, body, **headers)
+    except (BrokenPipeError, ConnectionResetError):
+        # The server has answered and closed while ten megabytes were still being sent.
+        assert status == 413
+        return
+    assert reply.status == status, reply.text
+    if status == 200:
+        assert reply.json["cold_start"]
+    else:
+        assert len(reply.json["error"]) > 10
+        assert len(reply.text) < 1000
+        assert "Traceback" not in reply.text
+    assert served.get("/health").status == 200
+
+
+def test_a_body_without_a_length_is_cut_off(served: Running) -> None:
+    head = b"POST /recommendations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+    assert served.raw(head + 3 * chunk).startswith(b"HTTP/1.1 413 ")
+
+
+def test_what_is_no_http_is_refused(served: Running) -> None:
+    assert served.raw(b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_slow_body_and_a_slow_head_are_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
+    with running(service) as there:
+        slow = b"POST /recommendations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
+        assert b" 408 " in there.raw(slow).splitlines()[0]
+        assert there.raw(b"GET /health HTTP/1.1\r\nHost: ") == b""
+        assert there.raw(b"") == b""
+        assert there.get("/health").status == 200
+
+
+def test_a_key_is_asked_for_everywhere_but_for_health(locked: Running) -> None:
+    assert locked.get("/health").status == 200
+    for path in ("/recommendations/c0001", "/similar/p003", "/risks/c0001", "/docs", "/openapi.json", "/nothing"):
+        for headers in ({}, {"X_API_Key": ""}, {"X_API_Key": KEY[:-1]}, {"X_API_Key": KEY + "x"}):
+            reply = locked.get(path, **headers)
+            assert (reply.status, "X-API-Key" in reply.json["error"]) == (401, True)
+    assert locked.get("/recommendations/c0001", X_API_Key=KEY).status == 200
+    assert locked.post("/recommendations", {}, X_API_Key=KEY).status == 200
+    assert locked.get("/recommendations/c0001", X_API_Key=KEY, Host="shop.example").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "said"),
+    [
+        ("0.0.0.0", None, "set LAKEHOUSE_API_KEY"),
+        ("::", None, "set LAKEHOUSE_API_KEY"),
+        ("192.0.2.1", None, "set LAKEHOUSE_API_KEY"),
+        ("shop.example", None, "set LAKEHOUSE_API_KEY"),
+        ("0.0.0.0", "short", "at least 16"),
+        (LOOPBACK, "ü" * 20, "ASCII"),
+    ],
+)
+def test_nobody_else_may_reach_it_without_a_key(host: str, key: str | None, said: str, service: Service) -> None:
+    with pytest.raises(server.NotSafe, match=said):
+        server.server(service, host, 0, key)
+
+
+def test_loopback_needs_no_key_and_a_key_opens_any_address(service: Service) -> None:
+    for host in (LOOPBACK, "::1", "localhost", "127.0.0.9"):
+        assert server.server(service, host, 0, None).config.host == host
+    assert server.server(service, "0.0.0.0", 0, KEY).config.host == "0.0.0.0"
+
+
+class Outward(HTMLParser):
+    """Collects what a page would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [str(value) for name, value in attrs if name in ("src", "href")]
+
+
+def test_the_page_lists_every_path_and_loads_nothing(served: Running) -> None:
+    paths = served.get("/openapi.json").json["paths"]
+    page = served.get("/docs")
+    for path in paths:
+        assert f"{path}</code>" in page.text
+    found = Outward()
+    found.feed(page.text)
+    assert found.found == ["openapi.json"]
+    assert not re.search(r"https?://|@import|url\(", page.text)
+
+
+def test_requests_under_way_are_answered_before_it_ends(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    score = service.score
+
+    def slowly(question: dict[str, Any]) -> dict[str, Any]:
+        begun.set()
+        assert go_on.wait(20)
+        return score(question)
+
+    monkeypatch.setattr(service, "score", slowly)
+    replies = []
+    made = server.server(service, LOOPBACK, 0, None)
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        there = Running(listening.getsockname()[1])
+        thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
+        body = {"basket": ["p001", "p002", "p003", "p004"]}
+        asking = threading.Thread(target=lambda: replies.append(there.post("/recommendations", body)))
+        thread.start()
+        asking.start()
+        assert begun.wait(20)
+        made.should_exit = True
+        go_on.set()
+        for each in (asking, thread):
+            each.join(20)
+    assert [reply.status for reply in replies] == [200]
+    assert not thread.is_alive()
+
+
+def test_a_process_says_where_it_listens_and_ends_when_it_is_told(small: Scored, tmp_path: Path) -> None:
+    arrays.write(tmp_path / "recommender.npz", small.online.saying(version=1))
+    words = [sys.executable, "-m", "ml.serving", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        there = Running(int(process.stdout.readline().rpartition(":")[2]))
+        assert there.get("/similar/p003").status == 200
+        assert there.get("/risks/c0001").status == 404
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (-signal.SIGTERM, "", "")
+    open_to_all = subprocess.run(
+        [*words, "--host", "0.0.0.0"],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != server.API_KEY},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert open_to_all.returncode == 1
+    assert "error: 0.0.0.0 can be reached" in open_to_all.stderr
+
+
+def try_what_the_schema_says(address: str, examples: int) -> Counter[str]:
+    """Send requests that the OpenAPI schema allows, and requests that it forbids; raises for an answer that it does
+    not foresee.
+
+    Returns:
+        How many were sent, by operation.
+    """
+    import schemathesis
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis.errors import Unsatisfiable
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+
+    checks = (not_a_server_error, status_code_conformance, response_schema_conformance)
+    sent: Counter[str] = Counter()
+
+    def attempt(case: Any) -> None:
+        sent[case.operation.label] += 1
+        case.validate_response(case.call(timeout=20), checks=checks)
+
+    told = settings(
+        max_examples=examples,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    schema: Any = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    for operation in schema.get_all_operations():
+        for mode in schemathesis.GenerationMode:
+            # Nothing that could be forbidden is in a request for /health.
+            with suppress(Unsatisfiable):
+                told(given(case=operation.ok().as_strategy(generation_mode=mode))(attempt))()
+    return sent
+
+
+def test_nothing_that_the_schema_allows_or_forbids_breaks_it(served: Running) -> None:
+    sent = try_what_the_schema_says(served.address, examples=20)
+    assert len(sent) == 5
+    assert sent["POST /recommendations"] >= 30
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [({"similar": "nothing"}, "violates schema"), (RuntimeError("broken"), "Server error")]
+)
+def test_an_answer_that_the_schema_does_not_foresee_is_found(
+    answer: Any, said: str, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from schemathesis.core.failures import FailureGroup
+
+    def score(question: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(service, "score", score)
+    with running(service) as there, pytest.raises(FailureGroup) as found:
+        try_what_the_schema_says(there.address, examples=1)
+    assert said in str(found.value.exceptions)
