@@ -1,4 +1,4 @@
-"""What dbt promises about the tables that people look at: columns, types, descriptions, keys, and what is personal."""
+"""What dbt promises of the tables that people look at: columns, types, descriptions, keys, and what is personal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from expectations.results import SCHEMA as CHECK_RESULTS
 from lakehouse.settings import DBT_PROJECT
@@ -22,7 +22,7 @@ LEFT_OUT = {
     "weekly_revenue": "weekly_performance has the same weeks and more columns; freight is in fct_order_items",
     "executive_overview": "fixed periods; the model compares whatever days are chosen, and a test compares the two",
     "sales_breakdown": "fixed periods, as executive_overview",
-    "forecast_accuracy": "measures work it out from forecast_history, for whatever weeks are chosen",
+    "forecast_accuracy": "measures work it out from forecast_errors, for whatever weeks are chosen",
     "risk_grid": "bins for a page that cannot draw every person; the model has the people",
     "int_channel_attribution": "private to channel_attribution",
     "int_customer_value": "private to customer_value",

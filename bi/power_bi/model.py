@@ -1,7 +1,7 @@
 """The semantic models as TMDL: tables and relationships from dbt's contracts, measures from ``design/``.
 
-A table keeps dbt's name and columns, so that a field in a report can be looked up in the dbt docs. Filters flow one way,
-from a dimension to what refers to it. TMDL: https://learn.microsoft.com/analysis-services/tmdl/tmdl-overview
+A table keeps dbt's name and columns, so that a field in a report can be looked up in the dbt docs. Filters flow one
+way, from a dimension to what refers to it. TMDL: https://learn.microsoft.com/analysis-services/tmdl/tmdl-overview
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ROLES = {
     ("customer_cohorts", "cohort_month"): "dim_date",
     ("conversion_funnel", "week_start"): "dim_date",
     ("revenue_outlook", "week_start"): "dim_date",
-    ("forecast_history", "week_start"): "dim_date",
-    ("forecast_history", "origin_week"): "dim_date",
+    ("forecast_errors", "week_start"): "dim_date",
+    ("forecast_errors", "origin_week"): "dim_date",
     ("inventory_plan", "covers_until"): "dim_date",
     ("whale_call_list", "suggested_product_id"): "dim_product",
     ("retention_campaign", "next_product_id"): "dim_product",
@@ -37,7 +37,7 @@ ROLES = {
     ("customer_offers", "buy_again_product_id"): "dim_product",
     ("product_affinity", "other_product_id"): "dim_product",
 }
-"""References that neither a name nor a dbt test tells. Of several from one table to one dimension the first is active."""
+"""References that neither a name nor a dbt test tells; the first from a table to a dimension is active."""
 
 NEVER_ACTIVE = {("dim_customer", "cohort_month")}
 """A day filters orders, not the people who made them; it would reach orders on two ways."""

@@ -27,7 +27,7 @@ TARGET = {"metric": "revenue", "weeks": 4, "target": Decimal("1000.0000")}
 
 @pytest.fixture(scope="session")
 def scored_warehouse(shop_warehouse: Path, once: Once) -> Path:
-    """The small shop as if models had scored: probabilities, a forecast with its past, products to propose, a target."""
+    """The small shop as if models had scored: probabilities, a forecast and its past, offers, and a target."""
 
     def fill(folder: Path) -> None:
         warehouse = Path(shutil.copytree(shop_warehouse, folder / "warehouse"))
