@@ -122,7 +122,7 @@ def _page(page: dict[str, Any]) -> dict[str, Any]:
     ]
     if target := page.get("drill_to"):
         drill = f"{page['name']}_drill"
-        filters.append({"name": drill, "field": _field(target), "type": "Categorical", "howCreated": "Drillthrough"})
+        filters.append({"name": drill, "field": _field(target), "type": "Categorical", "howCreated": "User"})
         content["pageBinding"] = {
             "name": f"{page['name']}_binding",
             "type": "Drillthrough",
