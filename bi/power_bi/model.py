@@ -98,12 +98,10 @@ def relationships(tables: dict[str, Table]) -> list[Relationship]:
     found: list[Relationship] = []
     keys = {name: table.grain[0] for name, table in tables.items() if name.startswith("dim_")}
     for table in tables.values():
-        told = {column.name: _dimension_of(table, column) for column in table.columns}
-        known = {column: to for (name, column), to in ROLES.items() if name == table.name}
+        told = [(column.name, _dimension_of(table, column)) for column in table.columns]
+        known = [(column, dimension) for (name, column), dimension in ROLES.items() if name == table.name]
         taken: set[str] = set()
-        for column, dimension in [*told.items(), *known.items()]:
-            if dimension not in keys:
-                continue
+        for column, dimension in dict(pair for pair in told + known if pair[1] in keys).items():
             active = dimension not in taken and (table.name, column) not in NEVER_ACTIVE
             found.append(Relationship(table.name, column, dimension, keys[dimension], active))
             taken.add(dimension)
