@@ -76,7 +76,7 @@ def _score(warehouse: Path) -> None:
                     "upper_80": Decimal(120 * share + ahead),
                     "method": "mean_12",
                 }
-                for level, series, share in (("total", "total", 3), ("category", "a", 2), ("category", "b", 1))
+                for level, series, share in (("total", "total", 30), ("category", "a", 20), ("category", "b", 10))
                 for ahead in (1, 2, 3, 4)
             ),
             "demand_forecast": pd.DataFrame(

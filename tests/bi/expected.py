@@ -86,12 +86,6 @@ EXPECTED = {
     "Forecast revenue": "select sum(forecast) from gold__revenue_outlook where level = 'total'",
     "Forecast lower bound": "select null",
     "Forecast upper bound": "select null",
-    "Forecast in words": (
-        "select concat('The week from ', cast(week_start as string), ' should bring R$ ', "
-        "cast(cast(round(lower_80, 0) as int) as string), ' to R$ ', "
-        "cast(cast(round(upper_80, 0) as int) as string), "
-        "', four times in five.') from gold__revenue_outlook where level = 'total' and horizon = 1"
-    ),
     "Backtest forecast": f"select sum(forecast) from {JUDGED} and horizon = 1",
     "Forecast error (WAPE)": f"select sum(abs(cast(forecast as double) - actual)) / sum(actual) from {JUDGED}",
     "Forecast bias": f"select sum(cast(forecast as double) - actual) / sum(actual) from {JUDGED}",
@@ -171,8 +165,8 @@ EXPECTED = {
 }
 """Where nothing is filtered. What only has a value in a period is compared in :data:`PERIODS`."""
 
-IN_WORDS = {"Gate status", "Freshness"}
-"""Measures that put others into a sentence; a test of their own reads it."""
+IN_WORDS = {"Gate status", "Freshness", "Forecast in words"}
+"""Sentences; tests of their own read them."""
 
 PERIODS = {
     "Revenue": "revenue",

@@ -161,6 +161,18 @@ def test_a_week_of_the_chart_has_its_own_figures(model: Model, scored_warehouse:
         assert model.value("Forecast revenue", chosen) is None
 
 
+def test_the_range_of_the_next_week_is_said_in_words(model: Model, scored_warehouse: Path) -> None:
+    """Whatever week is chosen: it is about the first one to come."""
+    [row] = query(scored_warehouse, "select * from gold__revenue_outlook where level = 'total' and horizon = 1")
+    assert row["lower_80"] > 1000
+    words = (
+        f"The week from {row['week_start']} should bring R$ {row['lower_80']:,.0f} to R$ {row['upper_80']:,.0f}, "
+        "four times in five."
+    )
+    assert model.value("Forecast in words") == words
+    assert model.value("Forecast in words", last(4)) == words
+
+
 def test_a_chosen_level_or_model_is_not_that_of_the_whole_shop(model: Model, scored_warehouse: Path) -> None:
     by_category = model.value("Forecast revenue", {"revenue_outlook.level": ["category"]})
     wanted = query(scored_warehouse, "select sum(forecast) as s from gold__revenue_outlook where level = 'category'")
