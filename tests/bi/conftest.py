@@ -27,7 +27,7 @@ TARGET = {"metric": "revenue", "weeks": 4, "target": Decimal("1000.0000")}
 
 @pytest.fixture(scope="session")
 def scored_warehouse(shop_warehouse: Path, once: Once) -> Path:
-    """The small shop as if models had scored: probabilities, a forecast and its past, offers, and a target."""
+    """The small shop as if models had scored: probabilities, a forecast with its past, products to propose, a target."""
 
     def fill(folder: Path) -> None:
         warehouse = Path(shutil.copytree(shop_warehouse, folder / "warehouse"))
@@ -76,7 +76,7 @@ def _score(warehouse: Path) -> None:
                     "upper_80": Decimal(120 * share + ahead),
                     "method": "mean_12",
                 }
-                for level, series, share in (("total", "total", 30), ("category", "a", 20), ("category", "b", 10))
+                for level, series, share in (("total", "total", 3), ("category", "a", 2), ("category", "b", 1))
                 for ahead in (1, 2, 3, 4)
             ),
             "demand_forecast": pd.DataFrame(

@@ -162,15 +162,19 @@ def test_a_week_of_the_chart_has_its_own_figures(model: Model, scored_warehouse:
 
 
 def test_the_range_of_the_next_week_is_said_in_words(model: Model, scored_warehouse: Path) -> None:
-    """Whatever week is chosen: it is about the first one to come."""
+    """Whatever week is chosen: it is about the first one to come. A hundred times the small shop has thousands."""
     [row] = query(scored_warehouse, "select * from gold__revenue_outlook where level = 'total' and horizon = 1")
-    assert row["lower_80"] > 1000
+    columns, rows = model.tables["revenue_outlook"]["columns"], model.tables["revenue_outlook"]["rows"]
+    money = [columns.index(name) for name in ("forecast", "lower_80", "upper_80")]
+    larger = [[cell * 100 if place in money else cell for place, cell in enumerate(row)] for row in rows]
+    large = replace(model, tables={**model.tables, "revenue_outlook": {"columns": columns, "rows": larger}})
     words = (
-        f"The week from {row['week_start']} should bring R$ {row['lower_80']:,.0f} to R$ {row['upper_80']:,.0f}, "
-        "four times in five."
+        f"The week from {row['week_start']} should bring R$ {100 * row['lower_80']:,.0f} to "
+        f"R$ {100 * row['upper_80']:,.0f}, four times in five."
     )
-    assert model.value("Forecast in words") == words
-    assert model.value("Forecast in words", last(4)) == words
+    assert words.count(",") == 3
+    assert large.value("Forecast in words") == words
+    assert large.value("Forecast in words", last(4)) == words
 
 
 def test_a_chosen_level_or_model_is_not_that_of_the_whole_shop(model: Model, scored_warehouse: Path) -> None:
