@@ -1,4 +1,4 @@
-"""The command line: ``lakehouse generate | ingest | build | run | validate | train | score | models``."""
+"""The command line: ``lakehouse generate | ingest | build | run | validate | train | score | models | site``."""
 
 from __future__ import annotations
 
@@ -214,8 +214,9 @@ def run(
     target: TargetOption = "local",
     delivered_on: DeliveredOnOption = None,
     training: Annotated[bool, typer.Option("--train", help="Train the models before they score.")] = False,
+    pages: Annotated[bool, typer.Option(help="Write the site in the end.")] = True,
 ) -> None:
-    """Everything: landing files to Bronze, Silver, Gold and scores, with all tests and checks.
+    """Everything: landing files to Bronze, Silver, Gold, scores and pages, with all tests and checks.
 
     Models that have a champion score. A layer that fails is put back to what it was.
     The exit code is 2 if a critical check fails, 1 if anything else does.
@@ -226,7 +227,7 @@ def run(
     """
     with _progress() as update:
         steps = pipeline.run(
-            source, path, target, settings.warehouse(), update, _day(delivered_on), training=training
+            source, path, target, settings.warehouse(), update, _day(delivered_on), training=training, pages=pages
         )
         reports = list(steps)
     _print_files(reports[0])
@@ -234,6 +235,22 @@ def run(
     for report in reports:
         _print_models(report)
     _print_checks([check for report in reports for check in report.checks])
+    if pages:
+        _print_site()
+
+
+@app.command()
+def site(target: TargetOption = "local") -> None:
+    """Write the pages over the tables as they are: dashboards, lineage, dbt docs, model cards.
+
+    They are files that need no server and no network; open the first in a browser. Beside them are the Parquet files
+    that Power BI reads without Databricks. No table changes.
+
+    Example: lakehouse site
+    """
+    with _progress() as update:
+        pipeline.site(target, settings.warehouse(), update)
+    _print_site()
 
 
 @app.command()
@@ -417,6 +434,10 @@ def _print_checks(results: list[CheckResult]) -> None:
         out.print(f"{ended['unknown']} had nothing to judge, or no earlier run to compare with.")
     page = settings.site() / "quality" / "index.html"
     _say(f"What they found is on the page {page}")
+
+
+def _print_site() -> None:
+    _say(f"Open {settings.site() / 'index.html'} in a browser.")
 
 
 def _print_training(training: Training) -> None:

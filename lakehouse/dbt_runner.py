@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lakehouse import settings
@@ -106,6 +109,32 @@ def run_dbt(
         what = _explain(command, answer.exception, results)
         raise DbtFailed(what, "The full log is dbt_project/logs/dbt.log.", results)
     return results
+
+
+class Documentation(NamedTuple):
+    """What dbt knows of the project: its manifest, and the one page that shows it."""
+
+    manifest: dict[str, Any]
+    page: Path
+
+
+def document(target: str) -> Documentation:
+    """Describe the project and its tables.
+
+    Nothing is compiled for it, which would take longer than all the rest: the manifest holds the code that was
+    compiled when a model was last built, and none for those that were never built here.
+
+    Raises:
+        DbtFailed: the project does not parse, or a table cannot be described.
+    """
+    run_dbt(["docs", "generate", "--static", "--no-compile"], target)
+    folder = settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for node in manifest["nodes"].values():
+        compiled = folder / "compiled" / node["package_name"] / node["original_file_path"]
+        if node["resource_type"] == "model" and compiled.suffix == ".sql" and compiled.exists():
+            node["compiled_code"] = compiled.read_text(encoding="utf-8")
+    return Documentation(manifest, folder / "static_index.html")
 
 
 def _test(node: Any) -> DataTest | None:

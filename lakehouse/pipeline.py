@@ -1,4 +1,4 @@
-"""The steps from landing files to the marts that hold scores, each all or nothing.
+"""The steps from landing files to the marts that hold scores, each all or nothing, and the pages over them.
 
 A step makes the tables of its layer and then takes them through the layer's gate. If either fails, the tables are put
 back to what they were. While a step runs, a reader may see tables of the old build beside tables of the new one, each
@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import catalog, dbt_runner, gate, lock, session, tables
+from lakehouse import catalog, dbt_runner, gate, lock, session, settings, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from ml import data as scores
@@ -91,8 +91,9 @@ def run(
     delivered_on: date | None = None,
     *,
     training: bool = False,
+    pages: bool = True,
 ) -> Iterator[StepReport]:
-    """Everything, from landing files to scores, under one lock; yields a report after each step.
+    """Everything, from landing files to scores and pages, under one lock; yields a report after each step.
 
     A model without a champion does not score, and one that cannot learn from what there is does not stop the others.
 
@@ -104,9 +105,10 @@ def run(
         progress: called as the work goes on.
         delivered_on: the day that this is a drop of.
         training: whether models are trained before they score.
+        pages: whether the site is written in the end. If that fails, the tables stay as they have been built.
 
     Raises:
-        LakehouseError: the delivery cannot be used, or a layer failed.
+        LakehouseError: the delivery cannot be used, a layer failed, or the site cannot be written.
     """
     session.check_engine(target)
     checked = ingestion.check(source, paths, delivered_on)
@@ -119,6 +121,20 @@ def run(
             if layer == "marts":
                 yield _score_step(None, target, warehouse, run_id, progress, training=training)
             yield _build_step(layer, target, warehouse, run_id, progress)
+        if pages:
+            yield _site_step(target, warehouse, progress)
+
+
+def site(target: str, warehouse: Path, progress: Progress) -> StepReport:
+    """Write the pages over the tables as they are, and the Parquet folder beside them. Changes no table.
+
+    Raises:
+        LakehouseError: no such target, the marts are not built, or the site cannot be written.
+    """
+    session.check_engine(target)
+    _require(warehouse, "marts", "Gold is empty: {} holds nothing to show.", "lakehouse run --path ...")
+    with disk_errors_explained(settings.site()), lock.writing(warehouse):
+        return _site_step(target, warehouse, progress)
 
 
 def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepReport:
@@ -218,6 +234,25 @@ def _score_step(
         checks = gate.gate("ml", target, warehouse, run_id, progress)
     seconds = time.perf_counter() - started
     return StepReport("ml", seconds, [], [], checks, trainings, scorings, waiting)
+
+
+def _site_step(target: str, warehouse: Path, progress: Progress) -> StepReport:
+    # Charts and models take seconds to import: nothing else should wait for them.
+    from bi.dashboards import site as dashboards
+    from bi.power_bi.parquet import write_parquet
+    from ml import steps
+
+    started = time.perf_counter()
+    folder = settings.site()
+    progress("describing the tables", 0, 3)
+    documentation = dbt_runner.document(target)
+    progress("writing pages", 1, 3)
+    extras = dashboards.Extras(steps.cards(warehouse), documentation.manifest, documentation.page)
+    dashboards.write(warehouse, folder, extras)
+    progress("writing Parquet files", 2, 3)
+    with disk_errors_explained(folder):
+        write_parquet(warehouse, folder / "data")
+    return StepReport("site", time.perf_counter() - started, [], [], [])
 
 
 @contextmanager

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 CONTENT = "content"
+CARD = "model_card.md"
 PRIMARY = "primary_metric"
 MORE_IS_BETTER = "more_is_better"
 REQUIREMENTS = (
@@ -128,6 +129,17 @@ class Registry:
                 )
             yield saved
 
+    def card(self, version: Version) -> str:
+        """The model card of a version, in Markdown.
+
+        Raises:
+            LakehouseError: it is not there any more, or the registry cannot be used.
+        """
+        mlflow = _quiet_mlflow()
+        with self._explained():
+            self._client()
+            return str(mlflow.artifacts.load_text(f"runs:/{version.run_id}/{CARD}"))
+
     def register(
         self, name: str, model: Model, candidate: Candidate, provenance: Mapping[str, str]
     ) -> tuple[Version, bool]:
@@ -206,7 +218,7 @@ class Registry:
             mlflow.log_metrics(_metrics(candidate))
             for title, figure in candidate.figures.items():
                 mlflow.log_figure(figure, f"figures/{title}.png")
-            mlflow.log_text(candidate.card, "model_card.md")
+            mlflow.log_text(candidate.card, CARD)
             mlflow.log_dict(asdict(candidate.decision), "decision_of_candidate.json")
             with warnings.catch_warnings(), _import_path_kept():
                 warnings.simplefilter("ignore")  # about whole numbers without nulls, and hints of types

@@ -155,6 +155,17 @@ def versions(warehouse: Path) -> list[Version]:
     return [version for name in MODULES for version in registry.versions(name)]
 
 
+def cards(warehouse: Path) -> dict[str, str]:
+    """The model card of each champion, in Markdown, by the name of the model.
+
+    Raises:
+        LakehouseError: the registry cannot be used.
+    """
+    registry = Registry(warehouse)
+    champions = {name: registry.champion(name) for name in MODULES}
+    return {name: registry.card(champion) for name, champion in champions.items() if champion}
+
+
 def named(name: str) -> tuple[str, ...]:
     """The models meant by a name or by ``all``.
 

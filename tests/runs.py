@@ -47,9 +47,10 @@ def parsed_project() -> bytes:
 def command(
     warehouse: Path, *words: str, module: str = "lakehouse", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``lakehouse``, or a module that calls it, with these words."""
+    """Run ``lakehouse``, or a module that calls it, with these words; a whole run writes pages only if told so."""
+    without = ["--no-pages"] if words[:1] == ("run",) and "--pages" not in words else []
     return subprocess.run(
-        [sys.executable, "-m", module, *words],
+        [sys.executable, "-m", module, *words, *without],
         env=environment_for(warehouse, **environment),
         capture_output=True,
         text=True,

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.bi.conftest import TARGET
 from tests.bi.dax import Filters, Model
 from tests.bi.expected import CHANGES, EXPECTED, IN_WORDS, PERIODS
 from tests.delta import query
+from tests.scored import TARGET
 
 ITEMS = {"current": "Current", "previous": "Previous period", "year_ago": "Year before"}
 Ask = Callable[[str], Any]

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from dbt.cli.main import dbtRunner
 
+from bi import er_diagram
 from lakehouse import settings
 
 # What the embedded engine lacks, and what would make a table differ from run to run.
@@ -158,6 +159,18 @@ def test_what_models_write_names_the_exposures_that_write_it(manifest: Any) -> N
     assert named == models_of
 
 
+def test_pages_read_what_their_exposures_say(manifest: Any) -> None:
+    exposures = {exposure.name: exposure.depends_on.nodes for exposure in manifest.exposures.values()}
+    pages = {"executive_control_tower": "executive.py", "customer_retention_center": "retention.py"}
+    for name, file in pages.items():
+        code = (settings.ROOT / "bi" / "dashboards" / file).read_text()
+        # The head of every page.
+        tables = {*re.findall(r"gold__(\w+)", code), "report_status"}
+        told = {manifest.nodes[node].name for node in exposures[name]}
+        seeds = {node.name for node in manifest.nodes.values() if node.resource_type == "seed"}
+        assert tables - seeds == told, name
+
+
 def test_gold_is_public_and_what_it_is_made_of_is_not(manifest: Any) -> None:
     for model in models(manifest):
         public = model.schema == "gold" and model.language == "sql"
@@ -231,6 +244,13 @@ def test_what_is_delivered_daily_has_a_freshness(manifest: Any) -> None:
         "rejected_rows",
     }
     assert {source.loaded_at_field for source in bronze} == {"_ingested_at"}
+
+
+def test_the_diagram_of_the_tables_is_up_to_date(manifest: Any) -> None:
+    drawn = er_diagram.page(manifest.to_dict())
+    assert drawn == er_diagram.PAGE.read_text(encoding="utf-8"), "run python -m bi.er_diagram"
+    assert 'dim_product ||--o{ fct_order_items : "product_id"' in drawn
+    assert "        string order_id PK" in drawn
 
 
 def test_each_test_runs_in_exactly_one_step() -> None:

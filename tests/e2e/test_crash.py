@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def start(warehouse: Path, shop: Path, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "lakehouse", "run", "--path", str(shop)],
+        [sys.executable, "-m", "lakehouse", "run", "--path", str(shop), "--no-pages"],
         env=environment_for(warehouse),
         stdout=subprocess.DEVNULL,
         stderr=stderr,

@@ -1,0 +1,398 @@
+"""The Customer Retention Center: who stays away, what that puts at risk, whom to call, and whether calls help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bi.dashboards import charts, words
+from bi.dashboards.executive import UNTRAINED, risk_card
+from bi.dashboards.gold import Gold, Row, plain
+
+SEGMENTS = ("whale_at_risk", "whale", "returning_at_risk", "returning", "newcomer", "lapsed_newcomer")
+STEPS = {
+    "sessions": "visited",
+    "sessions_with_view": "saw a product",
+    "sessions_with_cart": "filled a cart",
+    "sessions_with_checkout": "began to check out",
+    "sessions_with_purchase": "ordered",
+}
+# Name in Gold, label in the list or none if it is in the details and the file only, kind, whether texts repeat.
+COLUMNS = (
+    ("call_rank", "Rank", "count", False),
+    ("customer_unique_id", "Customer", "text", False),
+    ("campaign_group", "", "text", True),
+    ("spend", "Spent, R$", "money", False),
+    ("orders", "Orders", "count", False),
+    ("days_since_last_order", "Days away", "count", False),
+    ("usual_gap_days", "Usual gap", "count", False),
+    ("expected_revenue", "Expected, R$", "money", False),
+    ("next_category", "Propose", "text", True),
+    ("buy_again_category", "Buy again", "text", True),
+    ("reason", "Why", "text", True),
+    ("repurchase_probability", "", "share", False),
+    ("last_contact_date", "", "text", True),
+    ("next_product_id", "", "text", True),
+    ("buy_again_product_id", "", "text", True),
+    ("campaign_id", "", "text", True),
+    ("is_within_cap", "", "flag", False),
+    ("outcome_days", "", "count", False),
+    ("outcome_orders", "", "count", False),
+    ("outcome_revenue", "", "money", False),
+)
+COHORTS, MONTHS = 18, 12
+POINTS = 4000
+
+
+def context(gold: Gold, status: Row) -> dict[str, Any]:
+    """What the page shows, read from Gold.
+
+    Args:
+        gold: the tables.
+        status: the row of ``gold.report_status``.
+    """
+    segments = gold.rows("select * from gold__segment_summary")
+    order = {name: place for place, name in enumerate(SEGMENTS)}
+    segments.sort(key=lambda row: order[row["segment"]])
+    whales = next((row for row in segments if row["segment"] == "whale_at_risk"), None)
+    people = gold.rows(
+        f"""select {", ".join(name for name, *_ in COLUMNS)} from gold__retention_campaign
+        where is_reachable order by campaign_group, call_rank, customer_unique_id"""
+    )
+    behaviour = status["behaviour_provenance"]
+    return {
+        "headline": _headline(status, whales),
+        "cards": _cards(status, whales, people),
+        "whale_chart": _whale_chart(gold),
+        "risk_chart": _risk_chart(gold),
+        "cohort_chart": _cohort_chart(gold),
+        "segments": [_segment(row) for row in segments],
+        "behaviour_note": "The visits were made up by lakehouse generate, drawn from the orders: they show what "
+        "this page can do, and say nothing "
+        "about the shop."
+        if behaviour == "generated"
+        else "",
+        "behaviour_charts": _behaviour_charts(gold),
+        "list_words": _list_words(status, people),
+        "columns": [
+            {"at": at, "label": label, "number": _is_number(kind)}
+            for at, (_, label, kind, _) in enumerate(COLUMNS)
+            if label
+        ],
+        "people": packed(people),
+        "outcomes": _outcomes(gold),
+        "outcome_words": "Calls are judged by what people of the call group bring beside those of the control "
+        "group, who are like them but are never "
+        "called. These tables do not know who was called: as long as nobody was, both should be alike but for "
+        "chance.",
+    }
+
+
+def packed(people: Sequence[Row]) -> dict[str, Any]:
+    """Rows as lists, texts that repeat as numbers into one list of words: a third of the size."""
+    places: dict[str, int] = {}
+    rows = []
+    for person in people:
+        row = []
+        for name, _, _, repeats in COLUMNS:
+            value = plain(person[name])
+            if repeats and value is not None:
+                value = places.setdefault(value, len(places))
+            elif isinstance(value, float):
+                value = round(value, 4)
+            row.append(value)
+        rows.append(row)
+    columns = [
+        {"name": name, "label": label, "kind": kind, "number": _is_number(kind), "words": repeats}
+        for name, label, kind, repeats in COLUMNS
+    ]
+    return {"columns": columns, "words": list(places), "rows": rows}
+
+
+def _is_number(kind: str) -> bool:
+    return kind in ("count", "money", "share")
+
+
+def _headline(status: Row, whales: Row | None) -> str:
+    if whales is None:
+        return "Nobody among the big spenders stays away longer than usual."
+    text = (
+        f"{words.count(whales['people'])} of the biggest spenders have stayed away longer than usual. They have "
+        f"spent "
+        f"{words.money(whales['spend'], short=True)} so far"
+    )
+    if whales["expected_revenue"] is None:
+        return f"{text}; how much of that will come again is not known before a model has scored."
+    return (
+        f"{text}, but only {words.money(whales['expected_revenue'], short=True)} is expected of them within 180 "
+        f"days: about "
+        f"{words.count(whales['expected_buyers'])} will buy again by themselves. Spend of the past is not revenue "
+        f"at risk."
+    )
+
+
+def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[str, Any]]:
+    def one(id_: str, label: str, raw: Any, value: str, note: str) -> dict[str, Any]:
+        return {
+            "id": id_,
+            "label": label,
+            "raw": "" if raw is None else raw,
+            "value": value,
+            "note": note,
+            "deltas": [],
+        }
+
+    callable_people = whales["callable_people"] if whales else 0
+    capped = sum(person["is_within_cap"] for person in people)
+    return [
+        risk_card(status),
+        one(
+            "whales_at_risk",
+            "Whales at risk",
+            status["whales_at_risk"],
+            words.count(status["whales_at_risk"]),
+            "Big spenders past their usual gap between orders.",
+        ),
+        one(
+            "callable",
+            "May be called",
+            callable_people,
+            words.count(callable_people),
+            "Of those: agreed to it, and not in the control group.",
+        ),
+        one(
+            "capped", "In this campaign", capped, words.count(capped), "The first of them, up to the cap of contacts."
+        ),
+        one(
+            "expected_revenue",
+            "Expected from everybody",
+            status["expected_revenue"],
+            words.money(status["expected_revenue"], short=True),
+            "Within 180 days, from people who have ordered before."
+            if status["expected_revenue"] is not None
+            else "No model has scored yet.",
+        ),
+        one(
+            "repeat_customer_share",
+            "Came back at least once",
+            status["repeat_customer_share"],
+            words.share(status["repeat_customer_share"]),
+            f"{words.count(status['repeat_customers'])} of {words.count(status['customers'])} customers.",
+        ),
+    ]
+
+
+def _segment(row: Row) -> dict[str, str]:
+    return {
+        "id": row["segment"],
+        "name": words.name(row["segment"]),
+        "people": words.count(row["people"]),
+        "people_share": words.share(row["people_share"]),
+        "spend": words.money(row["spend"], short=True),
+        "spend_share": words.share(row["spend_share"]),
+        "days": words.count(row["average_days_since_last_order"]),
+        "expected": words.money(row["expected_revenue"], short=True),
+        "callable": words.count(row["callable_people"]),
+        "action": row["suggested_action"],
+    }
+
+
+def _whale_chart(gold: Gold) -> dict[str, Any]:
+    # On the scale of logarithms nothing is at zero: the lowest band begins at 10.
+    grid = gold.rows(
+        """select days_away_from as "from", days_away_from + 30 as "to",
+        case when spend_from = 0 then 10 else spend_from end as spend_from,
+        case when spend_from = 0 then 25 else 2 * spend_from end as spend_to, sum(people) as people
+        from gold__risk_grid group by 1, 2, 3, 4 order by 1, 3"""
+    )
+    whales = gold.rows(
+        """select days_since_last_order as days, spend, expected_revenue as expected from gold__retention_campaign
+        order by expected_revenue desc nulls last, spend desc, customer_unique_id"""
+    )
+    some = (
+        f"; of {words.count(len(whales))} the {words.count(POINTS)} of whom most is expected"
+        if len(whales) > POINTS
+        else ""
+    )
+    return {
+        "id": "whales",
+        "title": "Whale detector: recency and value",
+        "unit": f"each point is one big spender past the usual gap{some}",
+        "spec": charts.whale_map(grid, whales[:POINTS]) if grid else None,
+        "none": "Nobody has ordered yet.",
+        "how": "The field behind is everybody: the stronger its colour, the more people. Orange points are the "
+        "whales at risk: the further up, the more "
+        "they have spent, and the further right, the longer they have been away.",
+        "source": "gold.risk_grid, gold.retention_campaign",
+    }
+
+
+def _risk_chart(gold: Gold) -> dict[str, Any]:
+    rows = gold.rows(
+        """select churn_decile, sum(people) as people, sum(whales_at_risk) as whales, sum(expected_revenue) as amount
+        from gold__risk_grid where churn_decile > 0 group by 1 order by 1 desc"""
+    )
+    names = {10: "10, most likely to buy", 1: "1, least likely"}
+    named = [
+        {"name": names.get(row["churn_decile"], str(row["churn_decile"])), "amount": row["amount"]} for row in rows
+    ]
+    return {
+        "id": "risk",
+        "title": "Where expected revenue is",
+        "unit": "R$ expected within 180 days, by tenth of people",
+        "spec": charts.bars(named, "R$ in 180 days") if rows else None,
+        "none": UNTRAINED,
+        "how": "People are put in ten equal parts by how likely they are to buy again. A long bar above and short "
+        "ones below mean that the model "
+        "can tell them apart.",
+        "source": "gold.risk_grid",
+        "table": {
+            "caption": "Tenths of people by likelihood to buy again",
+            "heads": ["Tenth", "People", "Whales at risk", "Expected, R$"],
+            "rows": [
+                (
+                    row["churn_decile"],
+                    words.count(row["people"]),
+                    words.count(row["whales"]),
+                    words.count(row["amount"]),
+                )
+                for row in rows
+            ],
+        },
+    }
+
+
+def _cohort_chart(gold: Gold) -> dict[str, Any]:
+    rows = gold.rows(
+        f"""select cohort_month, months_since_first as since, retention, customers from gold__customer_cohorts
+        where is_complete and months_since_first between 1 and {MONTHS} order by cohort_month desc, since"""
+    )
+    newest = sorted({row["cohort_month"] for row in rows})[-COHORTS:]
+    shown = [
+        {
+            "month": f"{row['cohort_month']:%Y-%m}",
+            "since": row["since"],
+            "retention": row["retention"],
+            "customers": row["customers"],
+        }
+        for row in rows
+        if row["cohort_month"] in newest
+    ]
+    return {
+        "id": "cohorts",
+        "title": "Who buys again, by month of the first purchase",
+        "unit": "share of the people who began in a month; complete months only",
+        "spec": charts.cohorts(shown) if shown else None,
+        "none": "No month after a first purchase is complete yet.",
+        "how": "Read a line from left to right: of the people who first bought in that month, how many bought one "
+        "month later, two months later, and so "
+        "on. A line that is stronger than those above it proves more loyal.",
+        "source": "gold.customer_cohorts",
+    }
+
+
+def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
+    sums = gold.rows(
+        f"""select {", ".join(f"sum({step}) as {step}" for step in STEPS)},
+            sum(carts_left) as carts_left, sum(value_left) as value_left
+        from gold__conversion_funnel"""
+    )[0]
+    visits = sums["sessions"] or 0
+    funnel = [{"name": label, "amount": sums[step]} for step, label in STEPS.items()] if visits else []
+    weekly = gold.rows(
+        """select f.week_start as week, 'left' as series, sum(f.value_left) as amount from gold__conversion_funnel f
+        inner join gold__weekly_performance w on f.week_start = w.week_start
+        where w.is_complete group by 1 order by 1"""
+    )
+    left = (
+        f"{words.count(sums['carts_left'])} carts with {words.money(sums['value_left'], short=True)} in them were "
+        f"left behind in all."
+        if visits
+        else ""
+    )
+    none = "No visits are known: no clickstream was delivered."
+    channels = gold.rows(
+        """select channel as name, sum(revenue_markov) as amount, sum(revenue_last_touch) as last
+        from gold__channel_attribution group by 1 order by 2 desc, 1"""
+    )
+    return [
+        {
+            "id": "funnel",
+            "title": "How far visits get",
+            "unit": "visits of people, programs left out",
+            "spec": charts.bars(funnel, "visits") if funnel else None,
+            "none": none,
+            "how": "Each bar holds those who went at least so far. Where two bars differ most, most visitors are "
+            "lost.",
+            "source": "gold.conversion_funnel",
+            "table": {
+                "caption": "Visits that went at least so far",
+                "heads": ["Step", "Visits", "Of all"],
+                "rows": [
+                    (row["name"], words.count(row["amount"]), words.share(row["amount"] / visits)) for row in funnel
+                ],
+            },
+        },
+        {
+            "id": "carts",
+            "title": "Value of carts left behind",
+            "unit": "R$ a week, at the prices of its time",
+            "spec": charts.lines(weekly, "R$ a week", charts.MONEY, ["left"]) if weekly else None,
+            "none": none,
+            "how": f"What was put into carts and not ordered. {left}",
+            "source": "gold.conversion_funnel",
+        },
+        {
+            "id": "channels",
+            "title": "Which channels bring revenue",
+            "unit": "R$ of orders that visits led to",
+            "spec": charts.bars(channels, "R$", ticks=[("last", "credit to the last channel alone")])
+            if channels
+            else None,
+            "none": none,
+            "how": "The bar shares an order's revenue among all channels that led to it, by what would be lost "
+            "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel does "
+            "more than the last click shows.",
+            "source": "gold.channel_attribution",
+        },
+    ]
+
+
+def _list_words(status: Row, people: Sequence[Row]) -> str:
+    control = sum(person["campaign_group"] == "control" for person in people)
+    others = status["whales_at_risk"] - len(people)
+    if not people:
+        return "Nobody who stays away has agreed to be written to or called."
+    text = (
+        f"{words.count(len(people) - control)} whales at risk who may be called, "
+        f"and {words.count(control)} of the control group."
+    )
+    if others:
+        text += f" {words.count(others)} more have not agreed and are not listed."
+    return text
+
+
+def _outcomes(gold: Gold) -> dict[str, Any]:
+    rows = gold.rows(
+        """select case when campaign_group = 'control' then 'control group, agreed'
+            when is_within_cap then 'in the campaign' else 'not called: beyond the cap' end as who,
+        count(*) as people, max(outcome_days) as days, sum(case when outcome_orders > 0 then 1 else 0 end) as buyers,
+        sum(outcome_revenue) as revenue, sum(expected_revenue) as expected
+        from gold__retention_campaign where is_reachable group by 1 order by 1"""
+    )
+    days = rows[0]["days"] if rows else 0
+    return {
+        "caption": f"What people who agreed to be contacted did in the {days} days after the reporting date",
+        "heads": ["Group", "People", "Bought", "Share", "Revenue, R$", "R$ a person"],
+        "rows": [
+            (
+                row["who"],
+                words.count(row["people"]),
+                words.count(row["buyers"]),
+                words.share(row["buyers"] / row["people"]),
+                words.count(row["revenue"]),
+                words.score(row["revenue"] / row["people"]),
+            )
+            for row in rows
+        ],
+    }
