@@ -1,7 +1,7 @@
 """The semantic models as TMDL: tables and relationships from dbt's contracts, measures from ``design/``.
 
-A table keeps dbt's name and columns, so that a field in a report can be looked up in the dbt docs. Filters flow one way,
-from a dimension to what refers to it. TMDL: https://learn.microsoft.com/analysis-services/tmdl/tmdl-overview
+A table keeps dbt's name and columns, so that a field in a report can be looked up in the dbt docs. Filters flow one
+way, from a dimension to what refers to it. TMDL: https://learn.microsoft.com/analysis-services/tmdl/tmdl-overview
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pathlib import Path
 from bi.power_bi.contracts import Column, Table, dbt_tables, shared_tables
 
 DESIGN = Path(__file__).with_name("design")
+MEASURES_FILE = DESIGN / "Measures.tmdl"
+COMPARISON_FILE = DESIGN / "Comparison.tmdl"
+COLUMNS_FILE = DESIGN / "calculated_columns.tmdl"
 SCHEMAS = "https://developer.microsoft.com/json-schemas/fabric"
 
 DIMENSIONS = {"customer_unique_id": "dim_customer", "product_id": "dim_product", "seller_id": "dim_seller"}
@@ -27,8 +30,8 @@ ROLES = {
     ("customer_cohorts", "cohort_month"): "dim_date",
     ("conversion_funnel", "week_start"): "dim_date",
     ("revenue_outlook", "week_start"): "dim_date",
-    ("forecast_history", "week_start"): "dim_date",
-    ("forecast_history", "origin_week"): "dim_date",
+    ("forecast_errors", "week_start"): "dim_date",
+    ("forecast_errors", "origin_week"): "dim_date",
     ("inventory_plan", "covers_until"): "dim_date",
     ("whale_call_list", "suggested_product_id"): "dim_product",
     ("retention_campaign", "next_product_id"): "dim_product",
@@ -37,7 +40,7 @@ ROLES = {
     ("customer_offers", "buy_again_product_id"): "dim_product",
     ("product_affinity", "other_product_id"): "dim_product",
 }
-"""References that neither a name nor a dbt test tells. Of several from one table to one dimension the first is active."""
+"""References that neither a name nor a dbt test tells; the first from a table to a dimension is active."""
 
 NEVER_ACTIVE = {("dim_customer", "cohort_month")}
 """A day filters orders, not the people who made them; it would reach orders on two ways."""
@@ -95,23 +98,21 @@ def relationships(tables: dict[str, Table]) -> list[Relationship]:
     found: list[Relationship] = []
     keys = {name: table.grain[0] for name, table in tables.items() if name.startswith("dim_")}
     for table in tables.values():
-        candidates = [(column.name, _dimension_of(table, column)) for column in table.columns]
-        candidates += [(column, to) for (name, column), to in ROLES.items() if name == table.name]
+        told = [(column.name, _dimension_of(table, column)) for column in table.columns]
+        known = [(column, dimension) for (name, column), dimension in ROLES.items() if name == table.name]
         taken: set[str] = set()
-        for column, dimension in dict(c for c in candidates if c[1] in keys).items():
-            assert dimension is not None
+        for column, dimension in dict(pair for pair in told + known if pair[1] in keys).items():
             active = dimension not in taken and (table.name, column) not in NEVER_ACTIVE
             found.append(Relationship(table.name, column, dimension, keys[dimension], active))
             taken.add(dimension)
     return found
 
 
-def _dimension_of(table: Table, column: Column) -> str | None:
+def _dimension_of(table: Table, column: Column) -> str:
+    """The table that a column refers to, or an empty name."""
     if table.name == DIMENSIONS.get(column.name):
-        return None
-    if column.name in DIMENSIONS:
-        return DIMENSIONS[column.name]
-    return column.refers_to[0] if column.refers_to else None
+        return ""
+    return DIMENSIONS.get(column.name) or (column.refers_to[0] if column.refers_to else "")
 
 
 def shared_model(source: str) -> dict[str, str]:
@@ -157,11 +158,6 @@ def contacts_model() -> dict[str, str]:
         f"definition/tables/{CONTACTS}.tmdl": _table(table, "databricks", [], ""),
         f"definition/roles/{CONTACTS_ROLE}.tmdl": role,
     }
-
-
-MEASURES_FILE = DESIGN / "Measures.tmdl"
-COMPARISON_FILE = DESIGN / "Comparison.tmdl"
-COLUMNS_FILE = DESIGN / "calculated_columns.tmdl"
 
 
 def platform(kind: str, name: str) -> str:

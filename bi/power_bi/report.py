@@ -1,7 +1,7 @@
 """Thin reports in Power BI's report format (PBIR), from pages that are drawn by hand in ``design/<report>.yml``.
 
-A page lists its visuals: their kind, their place, their title, a line on how to read them, and their fields by role. A
-field is ``[Measure]`` or ``table[column]``. Everything else that a visual's JSON repeats is written here.
+A page lists its visuals: their kind, their place, their title, a line on how to read them, and their fields by role.
+A field is ``[Measure]`` or ``table[column]``. Everything else that a visual's JSON repeats is written here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped,unused-ignore]
 
 from bi.power_bi.model import DESIGN, SCHEMAS, as_json, platform
 
@@ -29,7 +29,7 @@ def report(name: str, model: str) -> dict[str, str]:
 
     Args:
         name: the report and its design.
-        model: the model that it looks at; ``gold`` has a variant on Parquet files, and so gets a second way to open it.
+        model: the model that it looks at; ``gold`` has a variant on Parquet files, and so a second way to open it.
 
     Returns:
         Text by path within ``bi/power_bi``.
@@ -122,7 +122,7 @@ def _page(page: dict[str, Any]) -> dict[str, Any]:
     ]
     if target := page.get("drill_to"):
         drill = f"{page['name']}_drill"
-        filters.append({"name": drill, "field": _field(target), "type": "Categorical", "howCreated": "Drillthrough"})
+        filters.append({"name": drill, "field": _field(target), "type": "Categorical", "howCreated": "User"})
         content["pageBinding"] = {
             "name": f"{page['name']}_binding",
             "type": "Drillthrough",
@@ -246,9 +246,8 @@ def _between(name: str, field: str, low: int, high: int) -> dict[str, Any]:
     return _filter(name, field, "Advanced", {"And": sides})
 
 
-def _equals(name: str, field: str, value: str | bool | list[str]) -> dict[str, Any]:
-    values = value if isinstance(value, list) else [value]
-    literals = [str(v).lower() if isinstance(v, bool) else _quoted(v) for v in values]
+def _equals(name: str, field: str, value: bool | list[str]) -> dict[str, Any]:
+    literals = [_quoted(v) for v in value] if isinstance(value, list) else [str(value).lower()]
     condition = {
         "In": {"Expressions": [_field(field, "t")], "Values": [[{"Literal": {"Value": v}}] for v in literals]}
     }

@@ -103,7 +103,7 @@ def _type(data_type: str) -> str:
 
 
 def relationship_faults(model: Path, contracts: dict[str, Table]) -> list[str]:
-    """Where relationships are not many-to-one on a dimension's key, one-way, unambiguous, and those of dbt's tests."""
+    """Where relationships are not many-to-one on a dimension's key, one-way, unambiguous, or not dbt's tests."""
     parsed = definition(model)
     kinds = {(t["name"], c["name"]): c["data_type"] for t in parsed["tables"] for c in t["columns"]}
     faults = []
@@ -163,10 +163,11 @@ def _values(model: Model, table: str, column: str) -> list[Any]:
     return [row[place] for row in model.tables[table]["rows"]]
 
 
-def definition_of_roles(model: Path) -> list[TmdlNode]:
+def roles(model: Path) -> list[TmdlNode]:
     """The roles of a model."""
     files = sorted((model / "definition" / "roles").glob("*.tmdl"))
-    return [node for path in files for node in parse_tmdl_document(path.read_text(encoding="utf-8"))]
+    found = [node for path in files for node in parse_tmdl_document(path.read_text(encoding="utf-8"))]
+    return [node for node in found if node.kind == "role"]
 
 
 def dax_faults(model: Path) -> list[str]:
@@ -196,15 +197,14 @@ def field_faults(report: Path, model: Path) -> list[str]:
     for path in sorted((report / "definition").rglob("*.json")):
         content = json.loads(path.read_text(encoding="utf-8"))
         where = "/".join(path.parts[-3:-1])
-        for used in _fields(content, {}):
-            if used not in known:
-                faults.append(f"{where} uses the {used[0].lower()} {used[1]}[{used[2]}], which the model lacks")
+        unknown = [used for used in _fields(content, {}) if used not in known]
+        faults += [f"{where} uses the {kind} {table}[{name}], which the model lacks" for kind, table, name in unknown]
         if path.name != "visual.json":
             continue
         kind = content["visual"]["visualType"]
         state = content["visual"].get("query", {}).get("queryState", {})
-        if unknown := sorted(state.keys() - ROLES.get(kind, set())):
-            faults.append(f"{where}: a {kind} has no {', '.join(unknown)}")
+        if roles_lacking := sorted(state.keys() - ROLES.get(kind, set())):
+            faults.append(f"{where}: a {kind} has no {', '.join(roles_lacking)}")
         for projection in [p for role in state.values() for p in role["projections"]]:
             [(_, table, name)] = list(_fields(projection["field"], {}))
             if projection["queryRef"] != f"{table}.{name}":
@@ -236,7 +236,7 @@ def layout_faults(report: Path) -> list[str]:
         if not page.is_dir():
             continue
         size = json.loads((page / "page.json").read_text(encoding="utf-8"))
-        boxes = {}
+        boxes: dict[str, tuple[float, float, float, float]] = {}
         for path in sorted(page.rglob("visual.json")):
             visual = json.loads(path.read_text(encoding="utf-8"))
             place, look = visual["position"], visual["visual"]["visualContainerObjects"]

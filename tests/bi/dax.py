@@ -75,7 +75,9 @@ def load(model: Path, data: Path) -> Model:
         data: the folder that ``write_parquet`` wrote.
     """
     definition = parse_tmdl_folder(str(model / "definition"))
-    tables, measures, calculated = {}, {}, []
+    tables: dict[str, dict[str, list[Any]]] = {}
+    measures: dict[str, str] = {}
+    calculated: list[tuple[str, str, str]] = []
     for table in definition["tables"]:
         name = table["name"]
         measures |= {measure["name"]: measure["expression"] for measure in table["measures"]}

@@ -47,4 +47,4 @@ def _registry() -> Registry[Any]:
         path = FOLDER / uri.removeprefix(f"{HOST}/")
         return Resource.from_contents(json.loads(path.read_text(encoding="utf-8")), DRAFT7)
 
-    return Registry(retrieve=retrieve)
+    return Registry(retrieve=retrieve)  # type: ignore[call-arg]
