@@ -150,6 +150,8 @@ def spark_settings(warehouse: Path) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         # The defaults are for large clusters: 50 partitions for each Delta log.
         "spark.databricks.delta.snapshotPartitions": "2",
+        # Delta 4.1 cannot read a checkpoint that the same session of Spark 4.1.4 has written, so none is written.
+        "spark.databricks.delta.properties.defaults.checkpointInterval": "1000000",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
