@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test study test-fast chaos parity mutants check-deploy lint format clean
+.PHONY: help demo test study test-fast chaos parity mutants check-deploy check-bi serving-check bench-serving lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,10 +44,21 @@ check-deploy: .venv/.installed ## Checkov over the Azure files, in an environmen
 	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check "checkov>=3.2"; }
 	@CHECKOV=$(CURDIR)/.venv-checkov/bin/checkov REQUIRE_CHECKOV=1 $(BIN)/python -m pytest tests/deploy/test_checkov.py
 
+check-bi: .venv/.installed ## Power BI: have Microsoft's parsers of TMDL and Power Query read the models. Needs Node 20.
+	@npm install --silent --no-audit --no-fund --no-save --prefix .bi_tools @microsoft/powerquery-parser@0.18.4 @microsoft/powerbi-modeling-mcp@0.5.0-beta.13
+	@BI_TOOLS=.bi_tools $(BIN)/python -m pytest tests/bi/test_power_bi_tools.py
+
+serving-check: .venv/.installed ## Ask for 1,000 people and products of a warehouse, and compare with its tables. WAREHOUSE=...
+	@$(BIN)/python -m tests.serving.compared $(or $(WAREHOUSE),warehouse) 1000
+
+bench-serving: .venv/.installed ## Load test of lakehouse serve. WAREHOUSE=...; ARGS=--spark: the notebook project's way beside it (Java 17).
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock locust==2.47.0
+	@$(BIN)/python -m benchmarks.serving $(or $(WAREHOUSE),warehouse) $(ARGS)
+
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)
 
-study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast, recommender; with ARGS=warehouse: churn_out_of_time, leaky_reference.
+study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast, recommender; with ARGS=warehouse: churn_out_of_time, leaky_reference, cluster.
 	@$(BIN)/python -m tests.studies.$(NAME) $(ARGS)
 
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.

@@ -143,7 +143,7 @@ def on_spark(model: Recommender, people: Sequence[str], folder: Path) -> tuple[f
     _save_for_spark(model, folder)
     number = {name: place for place, name in enumerate(model.users)}
     begun = time.perf_counter()
-    settings = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    settings: dict[str, bool | float | int | str | None] = {"spark.ui.enabled": "false"}
     spark = SparkSession.builder.master("local[2]").config(map=settings).getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     loaded = ALSModel.load(str(folder))

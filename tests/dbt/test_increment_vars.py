@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ def given(variables: str) -> list[str]:
     ],
 )
 def test_sense_is_taken_as_it_is(variables: str, days: str, until: str, asked: Project) -> None:
-    compiled = asked.succeeds(*given(variables)).result.results[0].node.compiled_code
-    assert compiled == f"select '{days}' as days, '{until}' as until"
+    result: Any = asked.succeeds(*given(variables)).result
+    assert result.results[0].node.compiled_code == f"select '{days}' as days, '{until}' as until"
 
 
 @pytest.mark.parametrize(
