@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from data_generation import generate as generation
 from data_generation.request import Request
-from lakehouse import gate, pipeline, settings, tables
-from lakehouse.catalog import TableName
+from lakehouse import console, gate, pipeline, settings
 from lakehouse.errors import LakehouseError
-from lakehouse.pipeline import StepReport
 
 if TYPE_CHECKING:
-    from expectations.results import CheckResult
-    from ml.registry import Version
-    from ml.steps import Scoring, Training
+    pass
 
 app = typer.Typer(
     name="lakehouse",
@@ -46,15 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-out = Console()
-err = Console(stderr=True)
-LEFT = ("table", "file", "subject", "model", "alias", "measured", "best baseline")
-"""The columns of tables that begin with a name."""
-WRAPPED = ("measured", "best baseline")
-"""Those that may take more than a line."""
-TERMINATED = 128 + signal.SIGTERM
-"""The exit code of a process that was asked to end, as a scheduler or a container asks it."""
-
 SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
 PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
 
@@ -144,8 +124,8 @@ def generate(
         workers=workers or os.cpu_count() or 1,
     )
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with _cleaned_up_on_sigterm(), _said_if_stopped(f"{out_folder} is as it was."), bar:
+    bar = Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal)
+    with console.cleaned_up_on_sigterm(), console.said_if_stopped(f"{out_folder} is as it was."), bar:
         task = bar.add_task("generating", total=None)
 
         def update(done: int, parts: int, rows: int) -> None:
@@ -153,14 +133,14 @@ def generate(
             bar.update(task, description=f"{rows:,} rows, {rate:,.0f} a second", completed=done, total=parts)
 
         report = generation.generate(request, update)
-    table = _table("Generated", "file", "rows")
+    table = console.new_table("Generated", "file", "rows")
     for name, rows in _by_file(report.rows).items():
         table.add_row(name, f"{rows:,}")
-    out.print(table)
+    console.out.print(table)
     for kind, count in report.faults.items():
-        out.print(f"{count:,} × {kind}")
+        console.out.print(f"{count:,} × {kind}")
     drops = f", in {days} drops" if days else ""
-    out.print(
+    console.out.print(
         f"The files are in {out_folder}{drops}; what is true of them is in {out_folder / generation.TRUTH}.",
         soft_wrap=True,
         highlight=False,
@@ -195,10 +175,10 @@ def ingest(
 
     Example: lakehouse ingest --source olist --path archive.zip
     """
-    with _progress() as update:
+    with console.progress() as update:
         report = pipeline.ingest(source, path, target, settings.warehouse(), update, _day(delivered_on))
-    _print_files(report)
-    _print_checks(report.checks)
+    console.print_files(report)
+    console.print_checks(report.checks)
 
 
 @app.command()
@@ -217,12 +197,12 @@ def upload(
     """
     from lakehouse import upload as uploading
 
-    with _progress("What has arrived is kept; the same command goes on from there.") as update:
+    with console.progress("What has arrived is kept; the same command goes on from there.") as update:
         reports = uploading.upload(source, path, to, update, _day(delivered_on))
-    table = _table("Uploaded", "file", "bytes", "sent")
+    table = console.new_table("Uploaded", "file", "bytes", "sent")
     for sent in reports:
         table.add_row(sent.file, f"{sent.size:,}", "there already" if sent.already_there else f"{sent.sent:,}")
-    out.print(table)
+    console.out.print(table)
 
 
 @app.command()
@@ -237,10 +217,10 @@ def build(
     Example: lakehouse build --layer gold
     """
     layers = _layers(layer, pipeline.LAYERS, "build")
-    with _progress() as update:
+    with console.progress() as update:
         reports = list(pipeline.build(layers, target, settings.warehouse(), update))
-    _print_summary(reports, target)
-    _print_checks([check for report in reports for check in report.checks])
+    console.print_summary(reports, target)
+    console.print_checks([check for report in reports for check in report.checks])
 
 
 @app.command()
@@ -261,18 +241,18 @@ def run(
 
     Example: lakehouse run --path archive.zip --train
     """
-    with _progress() as update:
+    with console.progress() as update:
         steps = pipeline.run(
             source, path, target, settings.warehouse(), update, _day(delivered_on), training=training, pages=pages
         )
         reports = list(steps)
-    _print_files(reports[0])
-    _print_summary(reports, target)
+    console.print_files(reports[0])
+    console.print_summary(reports, target)
     for report in reports:
-        _print_models(report)
-    _print_checks([check for report in reports for check in report.checks])
+        console.print_models(report)
+    console.print_checks([check for report in reports for check in report.checks])
     if pages:
-        _print_site()
+        console.print_site()
 
 
 @app.command()
@@ -284,9 +264,9 @@ def site(target: TargetOption = "local") -> None:
 
     Example: lakehouse site
     """
-    with _progress() as update:
+    with console.progress() as update:
         pipeline.site(target, settings.warehouse(), update)
-    _print_site()
+    console.print_site()
 
 
 @app.command()
@@ -305,9 +285,9 @@ def validate(
     Example: lakehouse validate --layer silver
     """
     layers = _layers(layer, gate.LAYERS, "check")
-    with _progress() as update:
+    with console.progress() as update:
         results = pipeline.validate(layers, target, settings.warehouse(), update)
-    _print_checks(results)
+    console.print_checks(results)
 
 
 @app.command()
@@ -327,15 +307,15 @@ def train(model: ModelArgument, target: TargetOption = "local") -> None:
     waiting: list[LakehouseError] = []
     for name in names:
         try:
-            with _progress() as update:
+            with console.progress() as update:
                 training = steps.train(name, target, settings.warehouse(), update)
         except steps.CannotLearn as reason:
             waiting.append(reason)
             if len(waiting) == len(names):
                 raise
-            _say(f"{name}: {reason.what}")
+            console.say(f"{name}: {reason.what}")
         else:
-            _print_training(training)
+            console.print_training(training)
 
 
 @app.command()
@@ -349,10 +329,10 @@ def score(model: ModelArgument, target: TargetOption = "local") -> None:
 
     Example: lakehouse score all
     """
-    with _progress() as update:
+    with console.progress() as update:
         report = pipeline.score(model, target, settings.warehouse(), update)
-    _print_models(report)
-    _print_checks(report.checks)
+    console.print_models(report)
+    console.print_checks(report.checks)
 
 
 @app.command()
@@ -363,13 +343,13 @@ def models() -> None:
     """
     from ml import steps
 
-    with _progress() as update:
+    with console.progress() as update:
         update("reading the register", 0, 1)
         versions = steps.versions(settings.warehouse())
     if versions:
-        out.print(_versions_table(versions))
+        console.out.print(console.versions_table(versions))
     else:
-        out.print("No model is registered yet. Run `lakehouse train all` first.")
+        console.out.print("No model is registered yet. Run `lakehouse train all` first.")
 
 
 @app.command()
@@ -384,9 +364,9 @@ def cluster(
     """
     from lakehouse import cluster as clusters
 
-    with _cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
-        _say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
-        _say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
+    with console.cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
+        console.say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
+        console.say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
         with suppress(KeyboardInterrupt):
             up.processes["connect"].wait()
 
@@ -410,8 +390,8 @@ def serve(
     folder = settings.warehouse() / "serving"
     try:
         service = Service.open(folder)
-        with _cleaned_up_on_sigterm(), _said_if_stopped("Requests under way were answered."):
-            server.run(service, host, port, os.environ.get(server.API_KEY) or None, _say)
+        with console.cleaned_up_on_sigterm(), console.said_if_stopped("Requests under way were answered."):
+            server.run(service, host, port, os.environ.get(server.API_KEY) or None, console.say)
     except FileNotFoundError:
         raise LakehouseError(
             f"There is nothing in {folder} to serve: no champion has scored.", "Run `lakehouse score all` first."
@@ -434,163 +414,6 @@ def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, 
     return known if layer is None else (layer,)
 
 
-@contextmanager
-def _said_if_stopped(what_is_true: str) -> Iterator[None]:
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        err.print(f"Stopped. {what_is_true}", soft_wrap=True, highlight=False, markup=False)
-        raise
-
-
-@contextmanager
-def _cleaned_up_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, not the process as it stands."""
-
-    def leave(*_: object) -> None:
-        sys.exit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress(
-    if_stopped: str = "The tables are as they were before the step that was under way.",
-) -> Iterator[pipeline.Progress]:
-    """One line that says what is being worked on; it is gone when the work is done."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with _said_if_stopped(if_stopped), bar:
-        task = bar.add_task("starting", total=None)
-
-        def update(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield update
-
-
-def _print_files(report: StepReport) -> None:
-    table = _table("Bronze: what was delivered", "table", "rows", "rejected")
-    for file in report.files:
-        remark = "there already" if file.already_there else ""
-        if file.extra_columns:
-            remark = escape(f"with new columns: {', '.join(file.extra_columns)}")
-        table.add_row(str(file.table), f"{file.rows:,}", f"{file.rejected:,}", remark)
-    out.print(table)
-    rejected = sum(file.rejected for file in report.files)
-    if rejected:
-        out.print(f"{rejected:,} lines are no records; bronze.rejected_rows keeps them with the reason.")
-
-
-def _print_summary(reports: list[StepReport], target: str) -> None:
-    place = tables.place(target, settings.warehouse())
-    table = _table("Silver and Gold: what was built", "table", "rows", "seconds")
-    tests = 0
-    for report in reports:
-        for node in sorted(report.nodes):
-            kind, _, name, *_ = node.unique_id.split(".")
-            if kind not in ("model", "snapshot", "seed"):
-                tests += 1
-            elif not name.startswith(("stg_", "quarantined_", "int_")):
-                where = TableName(pipeline.SCHEMAS.get(report.name, report.name), name)
-                rows = tables.row_count(place, where)
-                table.add_row(str(where), f"{rows:,}", f"{node.seconds:.1f}")
-    out.print(table)
-    steps = ", ".join(f"{report.name} {report.seconds:.0f} s" for report in reports)
-    out.print(f"All {tests} tests passed. Time by step: {steps}.")
-    _say(f"The tables are Delta tables in {place}")
-
-
-def _print_models(report: StepReport) -> None:
-    for training in report.trainings:
-        _print_training(training)
-    for scoring in report.scorings:
-        _print_scoring(scoring)
-    for reason in report.waiting:
-        _say(f"{reason.what} Its tables stay as they are.")
-
-
-def _print_checks(results: list[CheckResult]) -> None:
-    """A line for each warning, then how many checks ended how, and where to read more."""
-    checks = [result for result in results if result.kind == "expectation"]
-    ended = Counter(str(check.status) for check in checks)
-    for check in checks:
-        if check.status == "warned":
-            about = f"{check.layer}.{check.table_name}: {check.check_name}"
-            line = f"warning: {about}: {check.observed}. {check.expected}"
-            _say(line)
-    out.print(f"{ended['passed']} of {len(checks)} checks passed, {ended['warned']} warned.")
-    if ended["unknown"]:
-        out.print(f"{ended['unknown']} had nothing to judge, or no earlier run to compare with.")
-    page = settings.site() / "quality" / "index.html"
-    _say(f"What they found is on the page {page}")
-
-
-def _print_site() -> None:
-    _say(f"Open {settings.site() / 'index.html'} in a browser.")
-
-
-def _print_training(training: Training) -> None:
-    version = training.version
-    promoted = "champion" if training.decision.promote else "not promoted"
-    registered = "" if training.is_new else ", registered before"
-    _say(f"{version.model}, version {version.number}{registered}: {promoted}.")
-    for reason in training.decision.reasons:
-        _say(f"  {reason}")
-    metric = training.primary
-    table = _table(f"{metric} in the test window", "subject", "value", "from", "to")
-    for subject, metrics in {"this version": training.metrics, **training.baselines}.items():
-        if metric in metrics:
-            bounds = (_number(metrics.get(f"{metric}_{side}")) for side in ("low", "high"))
-            table.add_row(subject, _number(metrics[metric]), *bounds)
-    out.print(table)
-    _say("All that was measured is in ml.model_metrics; the model card and the figures are with the run in MLflow.")
-
-
-def _print_scoring(scoring: Scoring) -> None:
-    _say(f"{scoring.version.model}, version {scoring.version.number}, scored as of {scoring.as_of_date}:")
-    for name, rows in scoring.rows.items():
-        _say(f"  {rows:,} rows in ml.{name}")
-
-
-def _versions_table(versions: list[Version]) -> Table:
-    table = _table("Registered models", "model", "version", "alias", "trained at", "measured", "best baseline")
-    for version in versions:
-        metric = version.primary
-        baselines = [name for name in version.metrics if name.endswith(f"/{metric}")]
-        pick = max if version.more_is_better else min
-        best = pick(baselines, key=version.metrics.__getitem__, default="")
-        table.add_row(
-            version.model,
-            str(version.number),
-            ", ".join(version.aliases),
-            f"{version.trained_at:%Y-%m-%d}",
-            f"{metric} {_number(version.metrics.get(metric))}",
-            f"{best.removesuffix(f'/{metric}')} {_number(version.metrics[best])}" if best else "",
-        )
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def _say(line: str) -> None:
-    out.print(line, soft_wrap=True, highlight=False, markup=False)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        justify: Literal["left", "right"] = "left" if column in LEFT else "right"
-        table.add_column(column, justify=justify, no_wrap=column not in WRAPPED, overflow="fold")
-    return table
-
-
 def main() -> None:
     """Run the command line; a user's mistake ends in one clear message and a non-zero exit code."""
     try:
@@ -600,7 +423,7 @@ def main() -> None:
         if end.code:
             raise
     except LakehouseError as error:
-        err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
+        console.err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
         if error.mend:
-            err.print(escape(error.mend), soft_wrap=True, highlight=False)
+            console.err.print(escape(error.mend), soft_wrap=True, highlight=False)
         sys.exit(error.exit_code)
