@@ -37,7 +37,7 @@ test: .venv/.installed ## Set up and run all tests; those that need the Olist ar
 chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
 	@$(BIN)/python -m pytest -m chaos
 
-parity: .venv/.installed ## The whole project on Apache Spark: the real shop's tables, unit tests, models, and a cluster. Needs Java 17.
+parity: .venv/.installed ## Other ways to the same tables, on the real shop: Apache Spark, a cluster, with made-up visits beside it. Needs Java 17.
 	@$(BIN)/python -m pytest -m parity
 
 check-deploy: .venv/.installed ## Checkov over the Azure files, in an environment of its own.
