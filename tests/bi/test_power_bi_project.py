@@ -149,6 +149,24 @@ def test_the_date_table_is_marked_and_plays_several_roles(contracts: dict[str, T
     }
 
 
+def test_figures_of_models_are_shown_to_the_third_place() -> None:
+    """With two, 0.10 would stand beside a baseline of 0.06."""
+    text = (HERE / "gold.SemanticModel" / "definition" / "tables" / "model_status.tmdl").read_text()
+    columns = {node.name: node.props.get("formatString") for node in checks.table_in(text).all("column")}
+    figures = {name: shown for name, shown in columns.items() if "measured" in name}
+    assert figures == dict.fromkeys(("measured", "measured_low", "measured_high", "baseline_measured"), "0.000")
+
+
+def test_the_control_group_is_below_all_who_are_called() -> None:
+    """Power BI puts blanks first, and the control group has no rank."""
+    pages = HERE / "customer_retention_center.Report" / "definition" / "pages"
+    visual = json.loads((pages / "call_list" / "visuals" / "people" / "visual.json").read_text())["visual"]
+    sort = visual["query"]["sortDefinition"]["sort"]
+    assert [by["field"]["Column"]["Property"] for by in sort] == ["campaign_group", "call_rank"]
+    assert {by["direction"] for by in sort} == {"Ascending"}
+    assert min("control", "call") == "call"
+
+
 def test_keys_in_facts_are_hidden() -> None:
     hidden = {
         (path.stem, node.name)
