@@ -63,6 +63,9 @@ SORTED_BY = {("dim_date", "month_name"): "month", ("dim_date", "weekday_name"): 
 SHARES = re.compile(r"(\w+_)?(rate|share|probability|retention|confidence|removal_effect)|probability_alive")
 """Numbers from 0 to 1 that people read in per cent."""
 
+FIGURES = re.compile(r"(baseline_)?measured(_low|_high)?")
+"""What was measured of models: some differ from their baseline in the third place."""
+
 PARAMETERS = {
     "DatabricksHost": "adb-0000000000000000.0.azuredatabricks.net",
     "DatabricksHttpPath": "/sql/1.0/warehouses/0000000000000000",
@@ -148,7 +151,7 @@ def contacts_model() -> dict[str, str]:
     """The files of the model with the call list's names, addresses and numbers, for one role; on Databricks only."""
     table = dbt_tables()[CONTACTS]
     role = (
-        f"/// Who calls customers: sees those who agreed to it. Nobody outside this role sees a row.\n"
+        f"/// Who calls customers: sees those who agreed to it. No viewer outside this role sees a row.\n"
         f"role {CONTACTS_ROLE}\n\tmodelPermission: read\n\n"
         f"\ttablePermission {CONTACTS} = {CONTACTS}[has_consent] = TRUE()\n"
     )
@@ -265,7 +268,7 @@ def _type_of(column: Column) -> tuple[str, str | None]:
             is_label = column.name in ("year", "iso_year", "iso_week", "month", "quarter")
             return "int64", "0" if is_label else "#,0"
         case ["double", _, _]:
-            return "double", "#,0.00"
+            return "double", "0.000" if FIGURES.fullmatch(column.name) else "#,0.00"
         case ["date", _, _]:
             return "dateTime", "yyyy-mm-dd"
         case ["timestamp", _, _]:

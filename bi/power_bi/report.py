@@ -144,9 +144,10 @@ def _visual(visual: dict[str, Any], order: int) -> dict[str, Any]:
             body["query"]["sortDefinition"] = {
                 "sort": [
                     {
-                        "field": _field(by.removeprefix("-")),
-                        "direction": "Descending" if by[0] == "-" else "Ascending",
+                        "field": _field(field.removeprefix("-")),
+                        "direction": "Descending" if field[0] == "-" else "Ascending",
                     }
+                    for field in ([by] if isinstance(by, str) else by)
                 ]
             }
     if objects := dict(_objects(visual)):

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bi.power_bi.project import HERE
+from tests.bi import checks
 from tests.bi.dax import Filters, Model
 from tests.bi.expected import CHANGES, EXPECTED, IN_WORDS, PERIODS
 from tests.delta import query
@@ -101,6 +103,91 @@ def test_days_outside_complete_weeks_do_not_compare(model: Model) -> None:
     assert days
     for item in ("Current", "Previous period", "Year before", "Change on previous", "Change on year before %"):
         assert model.value("Revenue", {"dim_date.date_day": days, "Comparison.Comparison": [item]}) is None
+
+
+def days_of(model: Model, *weeks: int, from_weekday: int = 1) -> list[date]:
+    """The days of complete weeks, counted back; of the earliest of them from a weekday on, 1 for Monday."""
+    columns, rows = model.tables["dim_date"]["columns"], model.tables["dim_date"]["rows"]
+    week, weekday = columns.index("complete_week"), columns.index("iso_weekday")
+    return [r[0] for r in rows if r[week] in weeks and (r[week] < max(weeks) or r[weekday] >= from_weekday)]
+
+
+def test_only_weeks_with_all_their_days_chosen_compare(model: Model, scored_warehouse: Path) -> None:
+    """Nineteen days are two weeks for every measure, be it known by the day or by the week."""
+    weeks = query(
+        scored_warehouse, "select * from gold__weekly_performance where is_complete order by week_start desc limit 4"
+    )
+    days = days_of(model, 1, 2, 3, from_weekday=3)
+    assert len(days) == 19
+    for item, rows in (("Current", weeks[:2]), ("Previous period", weeks[2:])):
+        chosen: Filters = {"dim_date.date_day": days, "Comparison.Comparison": [item]}
+        for measure, column in (("Revenue", "revenue"), ("Orders", "orders"), ("Placed orders", "placed_orders")):
+            assert same(model.value(measure, chosen), sum(row[column] for row in rows)), (measure, item)
+    part = days_of(model, 1, from_weekday=2)
+    for item in ("Current", "Previous period", "Year before"):
+        assert model.value("Revenue", {"dim_date.date_day": part, "Comparison.Comparison": [item]}) is None
+
+
+def test_weeks_that_are_not_in_a_row_have_no_period_before(model: Model, scored_warehouse: Path) -> None:
+    """Two weeks of three would be compared with three."""
+    weeks = query(
+        scored_warehouse, "select revenue from gold__weekly_performance where is_complete order by week_start desc"
+    )
+    chosen = {"dim_date.date_day": days_of(model, 1, 3)}
+    current = model.value("Revenue", {**chosen, "Comparison.Comparison": ["Current"]})
+    assert same(current, weeks[0]["revenue"] + weeks[2]["revenue"])
+    for item in ("Previous period", "Year before", "Change on previous %"):
+        assert model.value("Revenue", {**chosen, "Comparison.Comparison": [item]}) is None
+
+
+def test_the_change_of_a_rate_is_in_points(model: Model, scored_warehouse: Path) -> None:
+    rows = query(scored_warehouse, "select * from gold__executive_overview where weeks = 13")
+    now, before = ([row for row in rows if row["period"] == period] for period in ("current", "previous"))
+    for measure, column in (("Late delivery rate", "late_delivery_rate"), ("Repeat rate", "repeat_rate")):
+        found = model.value(measure, {**last(13), "Comparison.Comparison": ["Change on previous %"]})
+        assert same(found, 100 * (now[0][column] - before[0][column]), 1e-2)
+
+
+def test_every_rate_is_known_to_be_one() -> None:
+    """Both changes in per cent list the measures that are shown in per cent, but for those that are changes."""
+    nodes = list(checks.nodes(HERE / "gold.SemanticModel"))
+    measures = [node for node in nodes if node.kind == "measure"]
+    changes = {"Revenue on previous %", "Revenue on year before %", "Growth over four weeks"}
+    rates = {node.name for node in measures if "%" in node.props.get("formatString", "")} - changes
+    items = [node for node in nodes if node.kind == "calculationItem" and node.name.endswith("%")]
+    assert len(items) == 2
+    for item in items:
+        shown = str(item.child("formatStringDefinition").expression)
+        for text in (item.expression, shown):
+            [listed] = re.findall(r"ISSELECTEDMEASURE\((.*)\)", text)
+            assert set(re.findall(r"\[(.+?)\]", listed)) == rates
+
+
+@pytest.mark.parametrize("key", ["dim_product.category", "dim_customer.state"])
+def test_what_is_known_of_the_whole_shop_alone_is_blank_beside_a_slice(model: Model, key: str) -> None:
+    table, column = key.split(".")
+    slice_of = model.tables[table]["rows"][0][model.tables[table]["columns"].index(column)]
+    whole = {
+        name for name, dax in model.measures.items() if re.search(r"\b(weekly_performance|executive_targets)\[", dax)
+    }
+    assert {"New customers", "Revenue target", "Revenue of complete weeks"} <= whole
+    chosen: Filters = {**last(4), key: [slice_of]}
+    asked = whole | {"Cancellation rate", "Change from first orders", "Change from later orders"}
+    assert {name: value for name in asked if (value := model.value(name, chosen)) is not None} == {}
+    assert model.value("Revenue on target", chosen) == "whole shop only"
+    assert model.value("New customers", last(4)) is not None
+
+
+def test_a_parcel_without_a_promised_day_is_neither_late_nor_in_time(model: Model) -> None:
+    """As in weekly_performance, which counts the orders that have days late."""
+    columns, rows = model.tables["fct_order_items"]["columns"], model.tables["fct_order_items"]["rows"]
+    order, late, counts = (columns.index(name) for name in ("order_id", "days_late", "is_revenue_order"))
+    one = next(row[order] for row in rows if row[counts] and row[late] is not None and row[late] <= 0)
+    unpromised = [[*row[:late], None, *row[late + 1 :]] if row[order] == one else row for row in rows]
+    without = replace(model, tables={**model.tables, "fct_order_items": {"columns": columns, "rows": unpromised}})
+    delivered, rate = model.value("Delivered orders"), model.value("Late delivery rate")
+    assert without.value("Delivered orders") == delivered - 1
+    assert without.value("Late delivery rate") == pytest.approx(rate * delivered / (delivered - 1))
 
 
 def test_a_selection_that_runs_into_an_incomplete_week_is_cut_to_complete_ones(
@@ -243,8 +330,12 @@ def test_complete_weeks_are_counted_back_from_the_last(model: Model, scored_ware
 
 
 def test_a_target_is_shown_where_there_is_one(model: Model) -> None:
-    """Of four weeks there is one: of other lengths, and of days that are not whole weeks, none."""
+    """Of four weeks there is one, whatever days stand beside them: of other lengths there is none."""
     revenue = model.value("Revenue", last(4))
+    more = {"dim_date.date_day": days_of(model, 1, 2, 3, 4, 5, from_weekday=4)}
+    parts = {"dim_date.date_day": days_of(model, 1, 2, 3, 4, from_weekday=2)}
+    assert model.value("Revenue on target", more) == f"{revenue / 1000 - 1:+.1%}"
+    assert model.value("Revenue on target", parts) == "no target set"
     assert model.value("Revenue target", last(4)) == float(TARGET["target"])  # type: ignore[arg-type]
     assert model.value("Revenue on target", last(4)) == f"{revenue / 1000 - 1:+.1%}"
     assert model.value("Revenue on target", last(5)) == "no target set"
@@ -254,7 +345,7 @@ def test_the_head_of_a_page_says_how_fresh_it_is(model: Model) -> None:
     words = model.value("Freshness")
     assert re.fullmatch(
         r"Data through \d{4}-\d\d-\d\d, complete through \d{4}-\d\d-\d\d\. "
-        r"Gates: (passed|passed, warnings: \d+)\. Models: churn v2, forecast v3\.",
+        r"Checks: (passed|passed, warnings: \d+)\. Models: churn v2, forecast v3\.",
         words,
     ), words
     assert model.value("Gate status") in words
@@ -272,6 +363,18 @@ def test_the_gate_speaks_of_the_last_run_of_each_layer(model: Model, status: str
     warnings = warned + (status == "warned")
     wanted = "failed: 1" if status == "failed" else f"passed, warnings: {warnings}" if warnings else "passed"
     assert with_them.value("Gate status") == wanted
+
+
+def test_checks_that_were_run_alone_do_not_hide_the_tests_of_the_last_build(model: Model) -> None:
+    """`lakehouse validate` runs no dbt test: what the last build's said holds on."""
+    columns, rows = model.tables["check_results"]["columns"], model.tables["check_results"]["rows"]
+    tested = dict(zip(columns, rows[0], strict=True)) | {"layer": "another"}
+    failed = tested | {"run_id": "8888", "kind": "dbt", "status": "failed"}
+    older = tested | {"run_id": "8888", "kind": "expectation", "status": "failed"}
+    validated = older | {"run_id": "9999", "status": "passed"}
+    changed = {"columns": columns, "rows": [*rows, *(list(row.values()) for row in (failed, older, validated))]}
+    with_them = replace(model, tables={**model.tables, "check_results": changed})
+    assert with_them.value("Gate status") == "failed: 1"
 
 
 def last(weeks: int) -> Filters:

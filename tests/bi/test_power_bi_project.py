@@ -34,14 +34,6 @@ def contracts() -> dict[str, Table]:
     return shared_tables()
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The project, to be broken."""
-    for folder in [*SHARED, "contacts.SemanticModel", *(f"{name}.Report" for name in REPORTS)]:
-        shutil.copytree(HERE / folder, tmp_path / folder)
-    return tmp_path
-
-
 def test_what_is_committed_is_what_is_generated() -> None:
     """Nothing was edited by hand where a command would undo it, and no file is left of what is generated no more."""
     files = project()
@@ -147,6 +139,24 @@ def test_the_date_table_is_marked_and_plays_several_roles(contracts: dict[str, T
         ("forecast_errors", "origin_week"),
         ("dim_customer", "cohort_month"),
     }
+
+
+def test_figures_of_models_are_shown_to_the_third_place() -> None:
+    """With two, 0.10 would stand beside a baseline of 0.06."""
+    text = (HERE / "gold.SemanticModel" / "definition" / "tables" / "model_status.tmdl").read_text()
+    columns = {node.name: node.props.get("formatString") for node in checks.table_in(text).all("column")}
+    figures = {name: shown for name, shown in columns.items() if "measured" in name}
+    assert figures == dict.fromkeys(("measured", "measured_low", "measured_high", "baseline_measured"), "0.000")
+
+
+def test_the_control_group_is_below_all_who_are_called() -> None:
+    """Power BI puts blanks first, and the control group has no rank."""
+    pages = HERE / "customer_retention_center.Report" / "definition" / "pages"
+    visual = json.loads((pages / "call_list" / "visuals" / "people" / "visual.json").read_text())["visual"]
+    sort = visual["query"]["sortDefinition"]["sort"]
+    assert [by["field"]["Column"]["Property"] for by in sort] == ["campaign_group", "call_rank"]
+    assert {by["direction"] for by in sort} == {"Ascending"}
+    assert min("control", "call") == "call"
 
 
 def test_keys_in_facts_are_hidden() -> None:
@@ -454,16 +464,16 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_each_kind_of_fault_is_found(copy: Path, contracts: dict[str, Table], fault: str) -> None:
+def test_each_kind_of_fault_is_found(tmp_path: Path, contracts: dict[str, Table], fault: str) -> None:
     path, old, new, check = BROKEN[fault]
     if check == "schema":
         need(FOLDER.exists(), "REQUIRE_SCHEMAS", f"the schemas are not at {FOLDER}; set SCHEMAS")
-    text = (copy / path).read_text(encoding="utf-8")
+    folder = Path(shutil.copytree(HERE / path.split("/")[0], tmp_path / path.split("/")[0]))
+    text = (tmp_path / path).read_text(encoding="utf-8")
     assert old in text
-    (copy / path).write_text(text.replace(old, new, 1), encoding="utf-8")
-    folder = copy / path.split("/")[0]
+    (tmp_path / path).write_text(text.replace(old, new, 1), encoding="utf-8")
     found: dict[str, Check] = {
-        "fields": lambda report: checks.field_faults(report, copy / f"{REPORTS[report.stem]}.SemanticModel"),
+        "fields": lambda report: checks.field_faults(report, HERE / f"{REPORTS[report.stem]}.SemanticModel"),
         "contracts": lambda model: checks.contract_faults(model, contracts),
         "relationships": lambda model: checks.relationship_faults(model, contracts),
         "dax": checks.dax_faults,
