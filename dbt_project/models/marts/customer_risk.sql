@@ -18,8 +18,8 @@ scores as (
     select * from {{ source('ml', 'churn_scores') }}
 ),
 
--- Examples count orders that were canceled later, as nobody knew then that they would be. Whoever has no other order is
--- no big spender to call: that much is known by now.
+-- Examples count orders that were canceled later, as nobody knew then that they would be. Whoever has no other order
+-- is no big spender to call: that much is known by now.
 buyers as (
     select distinct
         lines.customer_unique_id,

@@ -1,5 +1,5 @@
-{#- What is reported of each model, whether more is better, and what counts as a baseline there: the same as for the gate
-    of the model, which a test compares. -#}
+{#- What is reported of each model, whether more is better, and what counts as a baseline there: the same as for the
+    gate of the model, which a test compares. -#}
 {%- set reported = [
     ('recommender', 'basket_completion_ndcg_at_10', 1),
     ('churn', 'auc', 1),

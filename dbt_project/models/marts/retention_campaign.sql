@@ -52,8 +52,8 @@ members as (
     left join contacts on risk.customer_unique_id = contacts.customer_unique_id
 ),
 
--- The control group is ranked among the others as the call list ranks: else the first of the list would be compared with
--- a control group of all ranks, and would do better though nobody was called.
+-- The control group is ranked among the others as the call list ranks: else the first of the list would be compared
+-- with a control group of all ranks, and would do better though nobody was called.
 ranked as (
     select
         *,
