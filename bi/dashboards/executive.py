@@ -78,8 +78,8 @@ GROUPS = {
 }
 MEMBERS = 12
 RIPE = Decimal("0.95")
-"""Share of a period's orders that must have arrived before late deliveries, reviews and cancellations are compared: quick
-parcels arrive first, and are late least."""
+"""Share of a period's orders that must have arrived before late deliveries, reviews and cancellations are compared:
+quick parcels arrive first, and are late least."""
 METRIC_WORDS = {
     "basket_completion_ndcg_at_10": "completing a basket, NDCG at 10",
     "auc": "telling who buys again, AUC",
