@@ -172,7 +172,6 @@ def bars(
     number: str = WHOLE,
     *,
     ticks: Sequence[tuple[str, str]] = (),
-    colour: str = "@accent",
 ) -> Spec:
     """A horizontal bar for each name, in the order given, and ticks for what it is compared with.
 
@@ -181,7 +180,6 @@ def bars(
         title: of the horizontal axis, with its unit.
         number: how amounts are written.
         ticks: columns and what they are called.
-        colour: of the bars.
     """
     order = [row["name"] for row in rows]
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
@@ -193,7 +191,7 @@ def bars(
     ]
     base = alt.Chart(_data(rows)).encode(y=y, tooltip=tooltip)
     layers: list[alt.Chart] = [
-        base.mark_bar(color=colour, height={"band": 0.72}).encode(x=alt.X("amount:Q", title=title, axis=axis))
+        base.mark_bar(color="@accent", height={"band": 0.72}).encode(x=alt.X("amount:Q", title=title, axis=axis))
     ]
     for (column, _), (shade, thickness) in zip(ticks, (("@second", 3), ("@text", 2)), strict=False):
         layers.append(

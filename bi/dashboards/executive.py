@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from bi.dashboards import charts, words
 from bi.dashboards.gold import Gold, Row
 from bi.dashboards.words import Metric
 
+Write = Callable[[Any], str]
 UNTRAINED = (
     "No model has been trained yet. Run lakehouse train all, lakehouse score all and lakehouse build --layer marts."
 )
@@ -41,6 +42,7 @@ GROUPS = {
             "share",
             -1,
             "Of the orders placed, those canceled or unavailable.",
+            ripens=True,
         ),
         Metric(
             "late_delivery_rate",
@@ -48,9 +50,15 @@ GROUPS = {
             "share",
             -1,
             "Of the orders delivered, those after the promised day.",
+            ripens=True,
         ),
         Metric(
-            "average_review_score", "Review score", "score", 1, "Mean of the reviews of these orders, from 1 to 5."
+            "average_review_score",
+            "Review score",
+            "score",
+            1,
+            "Mean of the reviews of these orders, from 1 to 5.",
+            ripens=True,
         ),
         Metric(
             "top_sellers_share",
@@ -69,6 +77,9 @@ GROUPS = {
     ),
 }
 MEMBERS = 12
+RIPE = Decimal("0.95")
+"""Share of a period's orders that must have arrived before late deliveries, reviews and cancellations are compared:
+quick parcels arrive first, and are late least."""
 METRIC_WORDS = {
     "basket_completion_ndcg_at_10": "completing a basket, NDCG at 10",
     "auc": "telling who buys again, AUC",
@@ -143,25 +154,33 @@ def _dates(row: Row) -> str:
 def card(metric: Metric, now: Row, periods: Mapping[str, Row], target: Decimal | None = None) -> dict[str, Any]:
     """A figure with its change against each period there is to compare with, and its target if somebody set one."""
     value = now[metric.column]
+    is_ripe = not metric.ripens or _arrived(now) >= RIPE
+    early = f" Not compared yet: {words.share(_arrived(now))} of these orders have arrived." if not is_ripe else ""
     made = {
         "id": metric.column,
         "label": metric.label,
         "raw": "" if value is None else value,
         "value": words.figure(value, metric.unit),
-        "note": metric.note,
+        "note": metric.note + early,
         "deltas": [
             delta(value, row[metric.column], metric, AGAINST[period])
             for period, row in periods.items()
-            if row[metric.column] is not None and value is not None
+            if is_ripe and row[metric.column] is not None and value is not None
         ],
     }
-    if target is not None and value is not None:
+    if target is not None and value is not None and not is_ripe:
+        made["target"] = {"mood": "even", "text": f"Target {words.figure(target, metric.unit)}: too early to say"}
+    elif target is not None and value is not None:
         reached = value >= target if metric.better >= 0 else value <= target
         made["target"] = {
             "mood": "good" if reached else "bad",
             "text": f"Target {words.figure(target, metric.unit)}: {'reached' if reached else 'missed'}",
         }
     return made
+
+
+def _arrived(row: Row) -> Decimal:
+    return Decimal(row["delivered_orders"]) / row["orders"] if row["orders"] else Decimal(0)
 
 
 def delta(now: Decimal, then: Decimal, metric: Metric, against: str) -> dict[str, str]:
@@ -182,19 +201,32 @@ def headline(now: Row, periods: Mapping[str, Row]) -> str:
     """The period in two sentences."""
     span = words.length(now["weeks"])
     first = f"The last {span} brought {words.money(now['revenue'], short=True)}"
+    sold = {period: row for period, row in periods.items() if row["revenue"]}
+    if not sold:
+        why = "Nothing was sold in the periods before" if periods else "There is no earlier complete period"
+        return f"{first}. {why} to compare with yet."
     parts = [
-        f"{words.more_or_less(now['revenue'], row['revenue'])} than {WITHIN[period].format(span)}"
-        for period, row in periods.items()
-        if row["revenue"]
+        f"{words.more_or_less(now['revenue'], row['revenue'])} {WITHIN[period].format(span)}"
+        for period, row in sold.items()
     ]
-    if not parts:
-        return f"{first}. There is no earlier complete period to compare with yet."
-    row = next(iter(periods.values()))
+    period, row = next(iter(sold.items()))
+    return f"{first}: {' and '.join(parts)}. {_cause(row, WITHIN[period].format(span))}"
+
+
+def _cause(row: Row, against: str) -> str:
     by_orders, by_value = row["change_from_orders"], row["change_from_order_value"]
+    if not by_orders and not by_value:
+        return f"Neither the number of orders nor what an order is worth differs from {against}."
+    if by_orders * by_value < 0:
+        one, other = (
+            f"{'added' if change > 0 else 'took'} {words.money(abs(change), short=True)}"
+            for change in (by_orders, by_value)
+        )
+        return f"Against {against}, the number of orders {one} and what an order is worth {other}."
     larger, what = max(
         (abs(by_orders), "the number of orders"), (abs(by_value), "what an order is worth"), key=lambda pair: pair[0]
     )
-    share_of_moves = larger / (abs(by_orders) + abs(by_value)) if by_orders or by_value else Decimal(0)
+    share_of_moves = larger / (abs(by_orders) + abs(by_value))
     how_much = (
         "nearly all of"
         if share_of_moves > Decimal("0.9")
@@ -202,8 +234,7 @@ def headline(now: Row, periods: Mapping[str, Row]) -> str:
         if share_of_moves > Decimal("0.6")
         else "much of"
     )
-    against = WITHIN[next(iter(periods))].format(span)
-    return f"{first}: {' and '.join(parts)}. {what.capitalize()} made {how_much} the difference to {against}."
+    return f"{what.capitalize()} made {how_much} the difference to {against}."
 
 
 def outlook_words(outlook: Sequence[Row], accuracy: Sequence[Row]) -> str:
@@ -397,7 +428,9 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             if row[column] is not None
         ]
 
-    def chart(id_: str, title: str, unit: str, how: str, spec: charts.Spec) -> dict[str, Any]:
+    def chart(
+        id_: str, title: str, unit: str, how: str, spec: charts.Spec, series: Mapping[str, str], write: Write
+    ) -> dict[str, Any]:
         source = "gold.weekly_performance"
         return {
             "id": id_,
@@ -407,6 +440,14 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "source": source,
             "spec": spec if weekly else None,
             "none": none,
+            "table": {
+                "caption": "Complete weeks, the newest first",
+                "heads": ["Week of", *series.values()],
+                "rows": [
+                    (words.day(row["week_start"]), *(write(row[column]) for column in series))
+                    for row in reversed(weekly)
+                ],
+            },
         }
 
     none = "There is no complete week yet."
@@ -426,6 +467,8 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "R$ a week",
             "Each bar is a week. A shop whose orange part grows lives more of people who come back.",
             charts.stacked(long(split), "R$ a week", list(split.values())),
+            split,
+            words.count,
         ),
         chart(
             "value",
@@ -435,14 +478,18 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "average over all; "
             "it rises when people come back or orders grow.",
             charts.lines(long(value, newest), "R$", charts.MONEY, list(value.values()), zero=False),
+            value,
+            words.score,
         ),
         chart(
             "service",
             "Late deliveries and canceled orders",
-            "share of the week's orders",
-            "Lower is better. The newest weeks may still change: an order that is under way is neither late nor on "
-            "time.",
+            "late ones of the week's delivered orders, canceled ones of its placed orders",
+            "Lower is better. The newest weeks look better than they will be: quick parcels arrive first, and an "
+            "order that is under way is neither late nor on time.",
             charts.lines(long(service), "share", charts.PERCENT, list(service.values())),
+            service,
+            words.share,
         ),
         chart(
             "review",
@@ -450,6 +497,8 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             "mean of a week's orders, 1 to 5, the newest 52 weeks; the axis does not begin at zero",
             "Higher is better. It falls when deliveries come late.",
             charts.lines(long(review, newest), "score", ".2f", list(review.values()), zero=False),
+            review,
+            words.score,
         ),
     ]
 
@@ -463,13 +512,13 @@ def _accuracy_chart(accuracy: Sequence[Row]) -> dict[str, Any]:
     ]
     return {
         "id": "accuracy",
-        "title": "Forecast error of the champion and of plain rules",
+        "title": "Forecast error of the champion and of the others",
         "unit": "error as a share of revenue (WAPE), one to four weeks ahead",
         "spec": charts.bars(rows, "share of revenue", charts.PERCENT) if rows else None,
         "none": UNTRAINED,
         "how": "Shorter is better: 14 % means that forecasts were off by 14 % of revenue on average. The one that "
-        "serves was chosen because it did "
-        "better where it had not learned; the best of the others are below it.",
+        "serves was chosen by this very figure, each week being forecast without knowing it: from now on, expect "
+        "it to do a little worse. The best of the others are below it.",
         "source": "gold.forecast_accuracy",
         "table": {
             "caption": "By weeks ahead",

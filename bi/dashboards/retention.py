@@ -29,13 +29,15 @@ COLUMNS = (
     ("expected_revenue", "Expected, R$", "money", False),
     ("next_category", "Propose", "text", True),
     ("buy_again_category", "Buy again", "text", True),
-    ("reason", "Why", "text", True),
+    ("reason_1", "What weighs most", "text", True),
     ("repurchase_probability", "", "share", False),
     ("last_contact_date", "", "text", True),
     ("next_product_id", "", "text", True),
     ("buy_again_product_id", "", "text", True),
     ("campaign_id", "", "text", True),
+    ("campaign_rank", "", "count", False),
     ("is_within_cap", "", "flag", False),
+    ("is_compared", "", "flag", False),
     ("outcome_days", "", "count", False),
     ("outcome_orders", "", "count", False),
     ("outcome_revenue", "", "money", False),
@@ -61,13 +63,13 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
     )
     behaviour = status["behaviour_provenance"]
     return {
-        "headline": _headline(status, whales),
+        "headline": _headline(whales),
         "cards": _cards(status, whales, people),
         "whale_chart": _whale_chart(gold),
         "risk_chart": _risk_chart(gold),
         "cohort_chart": _cohort_chart(gold),
         "segments": [_segment(row) for row in segments],
-        "behaviour_note": "The visits were made up by lakehouse generate, drawn from the orders: they show what "
+        "behaviour_note": "Visits were made up by lakehouse generate, drawn from the orders: they show what "
         "this page can do, and say nothing "
         "about the shop."
         if behaviour == "generated"
@@ -81,10 +83,11 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
         ],
         "people": packed(people),
         "outcomes": _outcomes(gold),
-        "outcome_words": "Calls are judged by what people of the call group bring beside those of the control "
-        "group, who are like them but are never "
-        "called. These tables do not know who was called: as long as nobody was, both should be alike but for "
-        "chance.",
+        "outcome_words": "Calls are judged by what people in the campaign bring beside those of the control group "
+        "who rank as high: they are like them but are never called. These tables do not know who was called: as "
+        "long as nobody was, both should be alike but for chance. The table is of the newest campaign alone, which "
+        "in a shop that trades is less than a week old. To judge a campaign later, download the list of everybody "
+        "on the day that it starts, and add up what those with is_compared order from then on, by campaign_group.",
     }
 
 
@@ -113,7 +116,7 @@ def _is_number(kind: str) -> bool:
     return kind in ("count", "money", "share")
 
 
-def _headline(status: Row, whales: Row | None) -> str:
+def _headline(whales: Row | None) -> str:
     if whales is None:
         return "Nobody among the big spenders stays away longer than usual."
     text = (
@@ -174,7 +177,7 @@ def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[
         ),
         one(
             "repeat_customer_share",
-            "Came back at least once",
+            "Ordered more than once",
             status["repeat_customer_share"],
             words.share(status["repeat_customer_share"]),
             f"{words.count(status['repeat_customers'])} of {words.count(status['customers'])} customers.",
@@ -205,6 +208,10 @@ def _whale_chart(gold: Gold) -> dict[str, Any]:
         case when spend_from = 0 then 25 else 2 * spend_from end as spend_to, sum(people) as people
         from gold__risk_grid group by 1, 2, 3, 4 order by 1, 3"""
     )
+    away = gold.rows(
+        """select days_away_from as days_away, sum(people) as people, sum(whales_at_risk) as whales,
+        sum(spend) as spend, sum(expected_revenue) as expected from gold__risk_grid group by 1 order by 1"""
+    )
     whales = gold.rows(
         """select days_since_last_order as days, spend, expected_revenue as expected from gold__retention_campaign
         order by expected_revenue desc nulls last, spend desc, customer_unique_id"""
@@ -224,6 +231,14 @@ def _whale_chart(gold: Gold) -> dict[str, Any]:
         "whales at risk: the further up, the more "
         "they have spent, and the further right, the longer they have been away.",
         "source": "gold.risk_grid, gold.retention_campaign",
+        "table": {
+            "caption": "People by days away",
+            "heads": ["Days away, from", "People", "Whales at risk", "Spent by all, R$", "Expected of all, R$"],
+            "rows": [
+                (row["days_away"], *(words.count(row[name]) for name in ("people", "whales", "spend", "expected")))
+                for row in away
+            ],
+        },
     }
 
 
@@ -278,6 +293,9 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
         for row in rows
         if row["cohort_month"] in newest
     ]
+    cohorts: dict[tuple[str, int], dict[int, Any]] = {}
+    for row in shown:
+        cohorts.setdefault((row["month"], row["customers"]), {})[row["since"]] = row["retention"]
     return {
         "id": "cohorts",
         "title": "Who buys again, by month of the first purchase",
@@ -288,6 +306,14 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
         "month later, two months later, and so "
         "on. A line that is stronger than those above it proves more loyal.",
         "source": "gold.customer_cohorts",
+        "table": {
+            "caption": "Share who bought again, by months since the first purchase",
+            "heads": ["First purchase", "People", *(str(month) for month in range(1, MONTHS + 1))],
+            "rows": [
+                (month, words.count(people), *(words.share(shares.get(since)) for since in range(1, MONTHS + 1)))
+                for (month, people), shares in sorted(cohorts.items(), reverse=True)
+            ],
+        },
     }
 
 
@@ -341,6 +367,11 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
             "none": none,
             "how": f"What was put into carts and not ordered. {left}",
             "source": "gold.conversion_funnel",
+            "table": {
+                "caption": "Complete weeks, the newest first",
+                "heads": ["Week of", "Left behind, R$"],
+                "rows": [(words.day(row["week"]), words.count(row["amount"])) for row in reversed(weekly)],
+            },
         },
         {
             "id": "channels",
@@ -354,6 +385,14 @@ def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
             "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel "
             "does more than the last click shows.",
             "source": "gold.channel_attribution",
+            "table": {
+                "caption": "Revenue by channel",
+                "heads": ["Channel", "Shared among all, R$", "Last channel alone, R$"],
+                "rows": [
+                    (words.name(row["name"]), words.count(row["amount"]), words.count(row["last"]))
+                    for row in channels
+                ],
+            },
         },
     ]
 
@@ -374,11 +413,11 @@ def _list_words(status: Row, people: Sequence[Row]) -> str:
 
 def _outcomes(gold: Gold) -> dict[str, Any]:
     rows = gold.rows(
-        """select case when campaign_group = 'control' then 'control group, agreed'
-            when is_within_cap then 'in the campaign' else 'not called: beyond the cap' end as who,
+        """select case when campaign_group = 'control' then 'control group, of the same ranks'
+            else 'in the campaign' end as who,
         count(*) as people, max(outcome_days) as days, sum(case when outcome_orders > 0 then 1 else 0 end) as buyers,
         sum(outcome_revenue) as revenue, sum(expected_revenue) as expected
-        from gold__retention_campaign where is_reachable group by 1 order by 1"""
+        from gold__retention_campaign where is_compared group by 1 order by 1 desc"""
     )
     days = rows[0]["days"] if rows else 0
     return {

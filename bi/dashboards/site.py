@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,18 +58,22 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
     """
     gold = Gold(warehouse)
     status = gold.rows("select * from gold__report_status")[0]
-    pages = {
-        "executive.html": render("executive", "executive", status, executive.context(gold, status)),
-        "retention.html": render("retention", "retention", status, retention.context(gold, status)),
+    contexts: dict[str, Mapping[str, Any]] = {
+        "executive": executive.context(gold, status),
+        "retention": retention.context(gold, status),
     }
     if extras.manifest:
-        pages["lineage.html"] = render("lineage", "lineage", status, lineage.context(extras.manifest))
+        contexts["lineage"] = lineage.context(extras.manifest)
+    has_lineage = "lineage" in contexts
+    pages = {
+        f"{name}.html": render(name, name, status, shown, has_lineage=has_lineage) for name, shown in contexts.items()
+    }
     for model, text in extras.cards.items():
         card = {
             "title": f"Model card: {model}",
             "text": MarkdownIt("commonmark", {"html": False}).enable("table").render(text),
         }
-        pages[f"model_card_{model}.html"] = render(model, "card", status, card)
+        pages[f"model_card_{model}.html"] = render(model, "card", status, card, has_lineage=has_lineage)
     first = {
         "tiles": _tiles(status, site, extras),
         "runs": _runs(gold),
@@ -77,7 +82,7 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
         "untrained": executive.UNTRAINED,
         "cards": [{"href": f"model_card_{model}.html", "title": model} for model in extras.cards],
     }
-    pages["index.html"] = render("index", "index", status, first)
+    pages["index.html"] = render("index", "index", status, first, has_lineage=has_lineage)
     with disk_errors_explained(site):
         site.mkdir(parents=True, exist_ok=True)
         for stale in site.glob("model_card_*.html"):
@@ -93,7 +98,7 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
     return [site / name for name in sorted(pages, key=lambda name: (name != "index.html", name))]
 
 
-def render(name: str, template: str, status: Row, shown: Mapping[str, Any]) -> str:
+def render(name: str, template: str, status: Row, shown: Mapping[str, Any], *, has_lineage: bool) -> str:
     """A page as HTML.
 
     Args:
@@ -101,9 +106,10 @@ def render(name: str, template: str, status: Row, shown: Mapping[str, Any]) -> s
         template: its name without the ending.
         status: the row of ``gold.report_status``.
         shown: what the template asks for.
+        has_lineage: whether there is a page of lineage to lead to.
     """
     found = _environment().get_template(f"{template}.html.j2")
-    return found.render(here=name, status=status, remarks=remarks(status), **shown)
+    return found.render(here=name, status=status, remarks=remarks(status), has_lineage=has_lineage, **shown)
 
 
 def remarks(status: Row) -> list[str]:
@@ -112,8 +118,12 @@ def remarks(status: Row) -> list[str]:
     if status["last_complete_week"] is None:
         said.append("No week is complete yet: the shop is too young, or its orders have stopped.")
     elif status["as_of_date"] > status["reporting_date"]:
+        after = status["reporting_date"] + timedelta(days=1)
         said.append(
-            f"The data reach {words.day(status['as_of_date'])}, but the weeks after "
+            f"The data reach {words.day(status['as_of_date'])}; the week that began on {words.day(after)} is not "
+            "over. It is left out of everything that compares."
+            if status["as_of_date"] < after + timedelta(days=6)
+            else f"The data reach {words.day(status['as_of_date'])}, but the weeks after "
             f"{words.day(status['reporting_date'])} hold too few orders to be "
             "complete. They are left out of everything that compares."
         )

@@ -19,6 +19,7 @@ class Metric(NamedTuple):
         unit: ``money``, ``count``, ``share`` or ``score``.
         better: 1 if more is better, -1 if less is, 0 if it is neither.
         note: what it means, in a sentence.
+        ripens: whether it is known only when the orders that it is of have arrived.
     """
 
     column: str
@@ -26,6 +27,7 @@ class Metric(NamedTuple):
     unit: str
     better: int
     note: str
+    ripens: bool = False
 
 
 def money(value: Number | None, *, short: bool = False) -> str:
@@ -33,10 +35,11 @@ def money(value: Number | None, *, short: bool = False) -> str:
     if value is None:
         return DASH
     sign, size = ("−" if value < 0 else ""), abs(Decimal(str(value)))
-    if short and size >= 1_000_000:
-        return f"{sign}R$ {size / 1_000_000:.2f} M"
+    thousands = _rounded(size / 1_000, 0)
+    if short and thousands >= 1_000:
+        return f"{sign}R$ {_rounded(size / 1_000_000, 2)} M"
     if short and size >= 10_000:
-        return f"{sign}R$ {size / 1_000:.0f} k"
+        return f"{sign}R$ {thousands} k"
     return f"{sign}R$ {_rounded(size, 2):,}" if size < 1_000 else f"{sign}R$ {_rounded(size, 0):,}"
 
 
@@ -76,7 +79,9 @@ def change(now: Number | None, then: Number | None, unit: str) -> str:
         return f"{_signed(difference * 100, 1)} pts"
     if unit == "score":
         return _signed(difference, 2)
-    return f"{_signed(difference / Decimal(str(then)) * 100, 1)} %" if then else ""
+    if not then:
+        return "" if difference else f"{_signed(difference, 1)} %"
+    return f"{_signed(difference / Decimal(str(then)) * 100, 1)} %"
 
 
 def direction(text: str) -> int:
@@ -85,9 +90,10 @@ def direction(text: str) -> int:
 
 
 def more_or_less(now: Number, then: Number) -> str:
-    """``44.4 % more``, ``12.8 % less``."""
+    """``44.4 % more than``, ``12.8 % less than``, ``as much as`` where the change rounds to nothing."""
     text = change(now, then, "money")
-    return f"{text[1:]} {'less' if direction(text) < 0 else 'more'}"
+    way = direction(text)
+    return f"{text[1:]} {'less' if way < 0 else 'more'} than" if way else "as much as"
 
 
 def length(weeks: int) -> str:
@@ -101,7 +107,8 @@ def name(value: str) -> str:
 
 
 def _rounded(value: Number, places: int) -> Decimal:
-    return Decimal(str(value)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    # What rounds to zero from below would keep its sign.
+    return Decimal(str(value)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP) + 0
 
 
 def _signed(value: Decimal, places: int) -> str:

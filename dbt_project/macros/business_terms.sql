@@ -44,11 +44,24 @@ where bots.session_id is null
    ratios with the weight of some orders. Values have a heavy tail, and the next order follows only a part of it. #}
 {% macro expected_basket(spend, orders, common_value, prior_orders) -%}
   cast(
-    round(
-      cast({{ common_value }} as double) * power(
-        greatest(cast({{ spend }} as double) / {{ orders }}, 0.01) / cast({{ common_value }} as double),
-        cast({{ orders }} as double) / ({{ orders }} + {{ prior_orders }})
-      ), 2
-    ) as decimal(18, 2)
+    case
+      -- Where all is free, so will the next order be.
+      when {{ common_value }} = 0 then 0
+      else round(
+        cast({{ common_value }} as double) * power(
+          greatest(cast({{ spend }} as double) / {{ orders }}, 0.01) / nullif(cast({{ common_value }} as double), 0),
+          cast({{ orders }} as double) / ({{ orders }} + {{ prior_orders }})
+        ), 2
+      )
+    end as decimal(18, 2)
+  )
+{%- endmacro %}
+
+{# Why somebody is a whale at risk, in words; then what weighs most in the probability, which may speak for them.
+   person: the relation with a row of customer_risk. #}
+{% macro call_reason(person) -%}
+  concat(
+    'Away for ', {{ person }}.days_since_last_order, ' days, ', {{ person }}.usual_gap_days, ' between orders are usual',
+    coalesce(concat('; ', {{ person }}.reason_1), '')
   )
 {%- endmacro %}

@@ -81,7 +81,9 @@ FAULTS = {
     "segment_summary": [{"people": "people + 1", "callable_people": "people + 1"}],
     "risk_grid": [{"people": "people + 1"}],
     "customer_offers": [{"next_product_id": "null", "buy_again_product_id": "null"}],
-    "retention_campaign": [{"is_within_cap": "true", "is_reachable": "false", "campaign_group": "'control'"}],
+    "retention_campaign": [
+        {"is_within_cap": "true", "is_reachable": "false", "is_compared": "true", "campaign_group": "'control'"}
+    ],
     "report_status": [{"people_at_reporting_date": "0", "repeat_customers": "customers + 1"}],
     "model_status": [{"measured": "measured_high + 1"}],
     "weekly_revenue": [{"week_start": "week_start + interval '1' day"}],

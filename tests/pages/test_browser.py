@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,7 @@ def number(text: str) -> Decimal:
 def test_every_page_opens_without_a_fault_and_fits_the_screen(
     scored: Path, open_page: Open, size: tuple[int, int], theme: str
 ) -> None:
-    pages = [*PAGES, *(path.name for path in (scored / "site").glob("model_card_*.html"))]
-    for name in pages:
+    for name in PAGES:
         opened = open_page(scored / "site" / name, size, theme)
         assert opened.wrong == [], name
         if name != "dbt_docs.html":
@@ -55,7 +55,38 @@ def test_the_pages_of_a_shop_without_models_say_so(untrained: Path, open_page: O
         opened = open_page(untrained / name)
         assert opened.wrong == [], name
         assert "model has" in opened.page.inner_text("main"), name
+        assert opened.page.get_by_role("link", name="Lineage").count() == 0, "there is no such page"
     assert not (untrained / "lineage.html").exists()
+
+
+def test_a_model_card_is_a_page_of_its_own(untrained: Path, open_page: Open) -> None:
+    opened = open_page(untrained / "index.html", PHONE)
+    opened.page.get_by_role("link", name="Model card: churn").click()
+    assert opened.page.locator("td").all_inner_texts() == ["AUC", "0.6"]
+    assert "<script>alert(1)</script>" in opened.page.inner_text("main")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert opened.wrong == []
+
+
+def test_one_chart_that_cannot_be_drawn_stops_no_other(untrained: Path, open_page: Open, tmp_path: Path) -> None:
+    site = Path(shutil.copytree(untrained, tmp_path / "site"))
+    page = site / "executive.html"
+    page.write_text(re.sub(r'(id="revenue-spec">).*?(</script>)', r"\1nonsense\2", page.read_text(), flags=re.DOTALL))
+    opened = open_page(page)
+    assert opened.page.inner_text("[data-chart=revenue-spec]") == "This chart could not be drawn."
+    assert (
+        opened.page.locator(".plot:visible :is(svg, canvas)").count()
+        == opened.page.locator(".plot:visible").count() - 1
+    )
+    assert all(line.startswith("console:") for line in opened.wrong)
+
+
+def test_an_address_that_is_cut_off_opens_the_lineage_all_the_same(scored: Path, open_page: Open) -> None:
+    opened = open_page(scored / "site" / "lineage.html")
+    opened.page.goto("about:blank")
+    opened.page.goto((scored / "site" / "lineage.html").as_uri() + "#%E0")
+    opened.page.wait_for_selector("body[data-ready=true]")
+    assert opened.wrong == []
 
 
 def test_the_cards_are_what_gold_says(scored: Path, open_page: Open) -> None:
@@ -166,9 +197,10 @@ def test_the_call_list_sorts_finds_and_exports_what_gold_holds(scored: Path, ope
     for row in reachable:
         got = by_person[row["customer_unique_id"]]
         assert Decimal(got["spend"]) == row["spend"]
-        for column in ("campaign_group", "next_product_id", "buy_again_product_id", "reason"):
+        for column in ("campaign_group", "next_product_id", "buy_again_product_id", "reason_1"):
             assert got[column] == (row[column] or ""), column
-        assert got["is_within_cap"] == str(row["is_within_cap"]).lower()
+        for flag in ("is_within_cap", "is_compared"):
+            assert got[flag] == str(row[flag]).lower()
     page.select_option("[data-filter]", "control")
     control = sum(row["campaign_group"] == "control" for row in reachable)
     assert number(page.inner_text("[data-count]")) == control

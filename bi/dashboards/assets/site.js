@@ -41,7 +41,14 @@ const draw = async (plot) => {
 // A chart in a hidden panel has no width to fill: it is drawn when it is first seen.
 const drawVisible = async (again) => {
   const plots = [...document.querySelectorAll(".plot")].filter((plot) => plot.offsetParent !== null && (again || !plot.view));
-  for (const plot of plots) await draw(plot);
+  for (const plot of plots) {
+    try {
+      await draw(plot);
+    } catch (fault) {
+      plot.textContent = "This chart could not be drawn.";
+      console.error(plot.dataset.chart, fault);
+    }
+  }
 };
 
 // ---- the call list ----
@@ -51,7 +58,7 @@ const csvCell = (value) => {
   const text = value === null ? "" : String(value);
   // A cell that begins like a formula would be run by a spreadsheet.
   const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
 const list = (box) => {
@@ -246,7 +253,12 @@ const lineage = (box) => {
   };
   search.addEventListener("input", refresh);
   all.addEventListener("change", refresh);
-  const start = decodeURIComponent(location.hash.slice(1));
+  let start = "";
+  try {
+    start = decodeURIComponent(location.hash.slice(1));
+  } catch {
+    // An address that somebody cut in the middle of a character names nothing.
+  }
   choose(nodes.has(start) ? start : box.dataset.start);
 };
 
@@ -255,10 +267,9 @@ const begin = async () => {
   document.querySelectorAll("[data-list]").forEach(list);
   document.querySelectorAll(".graph").forEach(lineage);
   if (window.vegaEmbed) {
-    await drawVisible(false);
     document.querySelectorAll(".switch input").forEach((input) => input.addEventListener("change", () => drawVisible(false)));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawVisible(true));
-    addEventListener("beforeprint", () => drawVisible(false));
+    await drawVisible(false);
   }
   document.body.dataset.ready = "true";
 };

@@ -18,6 +18,17 @@ scores as (
     select * from {{ source('ml', 'churn_scores') }}
 ),
 
+-- Examples count orders that were canceled later, as nobody knew then that they would be. Whoever has no other order
+-- is no big spender to call: that much is known by now.
+buyers as (
+    select distinct
+        lines.customer_unique_id,
+        true as is_buyer
+    from {{ ref('fct_order_items') }} as lines
+    cross join {{ ref('as_of') }} as as_of
+    where lines.is_revenue_order and lines.purchase_date <= as_of.reporting_date
+),
+
 gaps as (
     select
         *,
@@ -50,12 +61,13 @@ measured as (
         gaps.days_since_last_order,
         cast(coalesce(gaps.own_gap, common_gap.common_gap) as decimal(9, 2)) as usual_gap_days,
         gaps.order_days > 1 as is_gap_own,
-        gaps.spend_position >= 1 - {{ var('whale_share') }} as is_top_spender,
+        gaps.spend_position >= 1 - {{ var('whale_share') }} and coalesce(buyers.is_buyer, false) as is_top_spender,
         {{ expected_basket('gaps.spend', 'gaps.orders', 'gaps.common_value', prior_orders) }} as expected_basket,
         {{ expected_basket('earlier.spend', 'earlier.orders', 'earlier.common_value', prior_orders) }}
             as previous_basket
     from gaps
     cross join common_gap
+    left join buyers on gaps.customer_unique_id = buyers.customer_unique_id
     left join earlier on gaps.customer_unique_id = earlier.customer_unique_id
 ),
 

@@ -1,4 +1,5 @@
-{#- What is reported of each model, whether more is better, and what counts as a plain baseline there. -#}
+{#- What is reported of each model, whether more is better, and what counts as a baseline there: the same as for the
+    gate of the model, which a test compares. -#}
 {%- set reported = [
     ('recommender', 'basket_completion_ndcg_at_10', 1),
     ('churn', 'auc', 1),
@@ -6,9 +7,11 @@
     ('forecast', 'wape', -1),
 ] -%}
 {%- set baselines = [
-    'popularity', 'recent_popularity', 'popular_in_category', 'recently_popular_in_category', 'bought_together', 'random',
+    'random', 'popularity', 'recent_popularity', 'popular_in_category', 'recently_popular_in_category', 'item_knn',
+    'bought_together',
     'frequency_then_recency', 'recency', 'rfm_risk', 'rfm_score', 'prevalence',
-    'naive', 'seasonal_naive', 'mean_4', 'mean_12', 'mean_26', 'mean_52', 'median_52',
+    'naive', 'seasonal_naive', 'mean_4', 'mean_12', 'mean_26', 'mean_52', 'median_52', 'half_way_16', 'ets', 'theta',
+    'arima',
 ] -%}
 
 with metrics as (

@@ -7,8 +7,12 @@ risk as (
         count(*) as people,
         sum(expected_revenue) as expected_revenue,
         count(case when is_whale_at_risk then 1 end) as whales_at_risk,
-        sum(case when is_whale_at_risk then expected_revenue end) as revenue_at_risk,
-        sum(case when is_whale_at_risk then spend end) as whales_at_risk_spend,
+        -- Nobody at risk is nothing at risk, if somebody has looked.
+        case
+            when max(model_version) is not null
+                then coalesce(sum(case when is_whale_at_risk then expected_revenue end), 0)
+        end as revenue_at_risk,
+        coalesce(sum(case when is_whale_at_risk then spend end), 0) as whales_at_risk_spend,
         max(model_version) as churn_model_version,
         max(scored_as_of) as churn_scored_as_of
     from {{ ref('customer_risk') }}
@@ -17,10 +21,14 @@ risk as (
 buyers as (
     select
         count(*) as customers,
-        count(case when frequency > 1 then 1 end) as repeat_customers,
-        max(behaviour_provenance) as behaviour_provenance
+        count(case when frequency > 1 then 1 end) as repeat_customers
     from {{ ref('customer_360') }}
     where frequency > 0
+),
+
+-- The texts sort as wanted: generated visits among observed ones make all of them generated.
+visits as (
+    select min(provenance) as behaviour_provenance from {{ ref('conversion_funnel') }}
 ),
 
 forecast as (
@@ -47,8 +55,9 @@ select
     risk.churn_scored_as_of,
     forecast.forecast_model_version,
     forecast.forecast_as_of,
-    buyers.behaviour_provenance
+    visits.behaviour_provenance
 from as_of
 cross join risk
 cross join buyers
+cross join visits
 cross join forecast

@@ -45,10 +45,34 @@ members as (
         row_number() over (
             partition by risk.is_call_control, coalesce(contacts.marketing_consent, false)
             order by calls.call_rank asc, risk.customer_unique_id asc
-        ) as place
+        ) as place,
+        max(case when calls.ranked_by = 'expected_revenue' then 1 else 0 end) over () as is_ranked_by_revenue
     from risk
     left join calls on risk.customer_unique_id = calls.customer_unique_id
     left join contacts on risk.customer_unique_id = contacts.customer_unique_id
+),
+
+-- The control group is ranked among the others as the call list ranks: else the first of the list would be compared
+-- with a control group of all ranks, and would do better though nobody was called.
+ranked as (
+    select
+        *,
+        coalesce(is_reachable and not is_call_control and place <= {{ var('contact_cap') }}, false) as is_within_cap,
+        row_number() over (
+            order by
+                case when is_ranked_by_revenue = 1 then expected_revenue end desc nulls last,
+                orders desc,
+                days_since_last_order asc,
+                customer_unique_id asc
+        ) as campaign_rank
+    from members
+),
+
+reached as (
+    select
+        *,
+        max(case when is_within_cap then campaign_rank end) over () as last_rank
+    from ranked
 )
 
 select
@@ -58,16 +82,17 @@ select
     members.call_rank,
     members.ranked_by,
     members.is_reachable,
-    coalesce(
-        members.is_reachable and not members.is_call_control and members.place <= {{ var('contact_cap') }}, false
-    ) as is_within_cap,
+    members.is_within_cap,
+    cast(members.campaign_rank as int) as campaign_rank,
+    coalesce(members.is_reachable and members.campaign_rank <= members.last_rank, false) as is_compared,
     members.spend,
     members.orders,
     members.days_since_last_order,
     members.usual_gap_days,
     members.expected_revenue,
     members.repurchase_probability,
-    members.reason_1 as reason,
+    {{ call_reason('members') }} as reason,
+    members.reason_1,
     members.last_contact_date,
     offers.next_product_id,
     offers.next_category,
@@ -77,7 +102,7 @@ select
     {{ days_between('members.reporting_date', 'as_of.as_of_date') }} as outcome_days,
     cast(coalesce(outcomes.orders, 0) as int) as outcome_orders,
     cast(coalesce(outcomes.revenue, 0) as decimal(18, 2)) as outcome_revenue
-from members
+from reached as members
 cross join as_of
 left join offers on members.customer_unique_id = offers.customer_unique_id
 left join outcomes on members.customer_unique_id = outcomes.customer_unique_id

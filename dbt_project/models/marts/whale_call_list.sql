@@ -76,10 +76,7 @@ select
     orders,
     days_since_last_order,
     usual_gap_days,
-    concat(
-        'Away for ', days_since_last_order, ' days, ', usual_gap_days, ' between orders are usual',
-        coalesce(concat('; ', reason_1), '')
-    ) as reason,
+    {{ call_reason('listed') }} as reason,
     suggested_product_id,
     suggested_category,
     last_contact_date,
