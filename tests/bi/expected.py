@@ -108,9 +108,13 @@ EXPECTED = {
     "Campaign people": f"select count(*) from {WHALES}",
     "People to contact": "select count(*) from gold__retention_campaign where is_within_cap",
     "Share who bought since": (
-        "select avg(case when outcome_orders > 0 then 1.0 else 0.0 end) from gold__retention_campaign"
+        "select avg(case when outcome_orders > 0 then 1.0 else 0.0 end) from gold__retention_campaign "
+        "where is_compared"
     ),
-    "Revenue since per person": "select avg(cast(outcome_revenue as double)) from gold__retention_campaign",
+    "Revenue since per person": (
+        "select avg(cast(outcome_revenue as double)) from gold__retention_campaign where is_compared"
+    ),
+    "People compared": "select count(*) from gold__retention_campaign where is_compared",
     "Expected customer value": "select sum(expected_revenue) from gold__customer_value",
     "Visits": "select count(*) from gold__fct_sessions where not is_bot",
     "Visits with a view": "select count(*) from gold__fct_sessions where not is_bot and furthest_step <> 'visit'",
