@@ -185,5 +185,8 @@ def _keys(name: str, value: Any) -> Sequence[Any]:
 def _check_key(name: str, key: Any) -> None:
     if not isinstance(key, str):
         raise BadQuestion(f"{name} takes text, not {type(key).__name__}.")
+    # What a web framework makes of bytes that are no UTF-8.
+    if "\ufffd" in key:
+        raise BadQuestion(f"{name} takes a key whose bytes are UTF-8.")
     if not key or len(key) > LONGEST_KEY or not key.isprintable() or key != key.strip():
         raise BadQuestion(f"{name} takes a key of 1 to {LONGEST_KEY} printable characters, without blanks around it.")
