@@ -107,7 +107,7 @@ def server(service: Service, host: str, port: int, api_key: str | None) -> uvico
         raise NotSafe(f"{host} can be reached from other machines: set {API_KEY} to a key that clients send.")
     if api_key is not None and (len(api_key) < SHORTEST_KEY or not api_key.isascii()):
         raise NotSafe(f"{API_KEY} needs at least {SHORTEST_KEY} characters, all of them ASCII.")
-    app = create_app(service, api_key, LOOPBACK if here and api_key is None else None)
+    app = create_app(service, api_key, LOOPBACK | {host.lower()} if here and api_key is None else None)
     config: dict[str, Any] = {
         "host": host,
         "port": port,

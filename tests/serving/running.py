@@ -57,7 +57,7 @@ class Running(NamedTuple):
         """What a connection that sends these bytes gets until the server closes it.
 
         Args:
-            then: sent when the first part of an answer is there, where the connection is still open; nothing after it.
+            then: sent when the first part of an answer is there, if the connection is still open.
         """
         with socket.create_connection((LOOPBACK, self.port), timeout=20) as connection:
             connection.sendall(content)
@@ -80,9 +80,9 @@ def _received(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def running(service: Service, api_key: str | None = None) -> Iterator[Running]:
-    """The server of a service, for the length of the block."""
-    made = server(service, LOOPBACK, 0, api_key)
+def running(service: Service, api_key: str | None = None, host: str = LOOPBACK) -> Iterator[Running]:
+    """The server of a service, for the length of the block; ``host`` is what it is told, and not listened on."""
+    made = server(service, host, 0, api_key)
     with socket.create_server((LOOPBACK, 0)) as listening:
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
         thread.start()

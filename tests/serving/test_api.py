@@ -247,9 +247,39 @@ def test_nobody_else_may_reach_it_without_a_key(host: str, key: str | None, said
 
 
 def test_loopback_needs_no_key_and_a_key_opens_any_address(service: Service) -> None:
-    for host in (LOOPBACK, "::1", "localhost", "127.0.0.9"):
+    for host in (LOOPBACK, "::1", "localhost"):
         assert server.server(service, host, 0, None).config.host == host
     assert server.server(service, "0.0.0.0", 0, KEY).config.host == "0.0.0.0"
+
+
+def test_the_address_that_it_listens_on_is_one_of_its_names(service: Service) -> None:
+    with running(service, host="127.0.0.2") as there:
+        assert there.get("/health", Host=f"127.0.0.2:{there.port}").status == 200
+        assert there.get("/health", Host="127.0.0.3").status == 400
+
+
+@pytest.mark.parametrize("named", ["basket", "views"])
+def test_others_do_not_wait_for_a_long_list(named: str, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    score = service.score
+
+    def slowly(question: dict[str, Any]) -> dict[str, Any]:
+        if named in question:
+            begun.set()
+            assert go_on.wait(60)
+        return score(question)
+
+    monkeypatch.setattr(service, "score", slowly)
+    with running(service) as there:
+        body = {named: ["p001", "p002", "p003", "p004"]}
+        asking = threading.Thread(target=lambda: there.post("/recommendations", body))
+        asking.start()
+        try:
+            assert begun.wait(20)
+            assert there.get("/similar/p003").status == 200
+        finally:
+            go_on.set()
+            asking.join(20)
 
 
 class Outward(HTMLParser):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from ml.recommender.als import FoldIn, fold_in
+from ml.recommender.complements import CONTEXT
 from ml.recommender.rankers import baskets, rank
 from ml.recommender.uses import ALS, BASKET, COMPLEMENTS, NEW_PRODUCTS, OTHERWISE
 from ml.serving import arrays
@@ -97,6 +98,26 @@ def test_a_basket_of_several_is_ranked_as_in_batch(small: Scored) -> None:
     assert not {"p003", "p010"} & {offer.product_id for offer in offers}
     assert offers == found.with_basket(["p010", "p003", "p010"])
     assert found.with_basket(["never met"]) is None
+
+
+def test_of_more_products_than_are_looked_at_the_last_count(frames: Frames) -> None:
+    found = scored(frames, COMPLEMENTS, COMPLEMENTS)
+    lists = Recommendations(found.online)
+    first, *others = sorted(found.tables["similar_products"]["product_id"].unique())[: CONTEXT + 1]
+
+    def with_views(products: list[str]) -> list[Offer] | None:
+        return lists.after_views(products, None)
+
+    for ask in (lists.with_basket, with_views):
+
+        def best(
+            products: list[str], ask: Callable[[list[str]], list[Offer] | None] = ask
+        ) -> list[tuple[str, float]]:
+            return [(name, score) for name, _, score, _ in ask(products) or () if name != first][:9]
+
+        assert best([first, *others]) == best(others)
+        assert best([*others, first]) == best([*others[1:], first])
+        assert best([first, *others, first]) == best([*others, first]) != best(others)
 
 
 def test_views_of_a_stranger_ask_for_what_is_popular_in_their_categories(small: Scored) -> None:
