@@ -185,6 +185,13 @@ def test_the_same_state_gives_the_same_bytes_and_a_damaged_file_is_refused(small
         arrays.read(tmp_path / "one")
 
 
+def test_files_that_belong_together_are_all_written_or_none(small: Scored, tmp_path: Path) -> None:
+    broken = arrays.Online({}, {"people": np.array([None])})
+    with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
+        arrays.write_together({tmp_path / "one.npz": small.online, tmp_path / "two.npz": broken})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_that_needs_a_pickle_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
         arrays.write(tmp_path / "x.npz", arrays.Online({}, {"people": np.array([None])}))
