@@ -62,7 +62,7 @@ class Impatient(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
-        self._head = _stopped(self._head)
+        self._stop_waiting_for_head()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
@@ -72,22 +72,28 @@ class Impatient(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         """It has taken all."""
-        self._unsent = _stopped(self._unsent)
+        self._stop_waiting_for_client()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """There is nothing to wait for any more."""
-        self._head, self._unsent = _stopped(self._head), _stopped(self._unsent)
+        self._stop_waiting_for_head()
+        self._stop_waiting_for_client()
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:
         if self._head is None:
             self._head = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
+    def _stop_waiting_for_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
-def _stopped(clock: asyncio.TimerHandle | None) -> None:
-    if clock is not None:
-        clock.cancel()
+    def _stop_waiting_for_client(self) -> None:
+        if self._unsent is not None:
+            self._unsent.cancel()
+            self._unsent = None
 
 
 def server(service: Service, host: str, port: int, api_key: str | None) -> uvicorn.Server:
