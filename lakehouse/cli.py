@@ -55,7 +55,7 @@ DeliveredOnOption = Annotated[
         metavar="YYYY-MM-DD",
     ),
 ]
-TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local or spark.")]
+TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local, spark or databricks.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="recommender, churn, forecast or all.")]
 
 
@@ -210,7 +210,7 @@ def build(
     layer: Annotated[str | None, typer.Option(help="One layer: silver, gold or marts. All by default.")] = None,
     target: TargetOption = "local",
 ) -> None:
-    """Build, test and check Silver and Gold. A layer that fails is put back to what it was.
+    """Build, test and check Silver, Gold and the marts over scores. A layer that fails is put back to what it was.
 
     The exit code is 2 if a critical check fails, 1 if anything else does.
 
@@ -368,7 +368,7 @@ def cluster(
         console.say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
         console.say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
         with suppress(KeyboardInterrupt):
-            up.processes["connect"].wait()
+            clusters.wait(up)
 
 
 @app.command()
@@ -390,21 +390,24 @@ def serve(
     folder = settings.warehouse() / "serving"
     try:
         service = Service.open(folder)
-        with console.cleaned_up_on_sigterm(), console.said_if_stopped("Requests under way were answered."):
-            server.run(service, host, port, os.environ.get(server.API_KEY) or None, console.say)
     except FileNotFoundError:
         raise LakehouseError(
             f"There is nothing in {folder} to serve: no champion has scored.", "Run `lakehouse score all` first."
         ) from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise LakehouseError(
             f"What is served cannot be read: {error}.", "Run `lakehouse score all` again."
         ) from error
+    try:
+        with console.cleaned_up_on_sigterm(), console.said_if_stopped("Requests under way were answered."):
+            server.run(service, host, port, os.environ.get(server.API_KEY) or None, console.say)
     except server.NotSafe as reason:
         raise LakehouseError(str(reason)) from None
-    except OSError as error:
+    # No resolver can be asked for a name as "a..b".
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise LakehouseError(
-            f"{host}:{port} cannot be listened on: {error.strerror}.", "Choose another port."
+            f"{host}:{port} cannot be listened on: {why}.", "Choose another port or host."
         ) from error
 
 

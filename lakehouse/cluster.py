@@ -72,7 +72,7 @@ def running(warehouse: Path, workers: int = 2) -> Iterator[Cluster]:
         cluster = Cluster(f"sc://{HOST}:{connect_port}", {}, logs)
         stack.callback(_stop, cluster)
         _start(cluster, "master", "spark-class", *_node("master.Master"), "--port", str(master_port))
-        _wait(cluster, "master", master_port)
+        _wait_for_port(cluster, "master", master_port)
         for number in range(1, workers + 1):
             room = ("--cores", str(cores), "--memory", memory, "--work-dir", str(logs))
             _start(cluster, f"worker {number}", "spark-class", *_node("worker.Worker"), *room, master)
@@ -83,8 +83,21 @@ def running(warehouse: Path, workers: int = 2) -> Iterator[Cluster]:
             *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "--master", master),
             *(word for name, value in settings.items() for word in ("--conf", f"{name}={value}")),
         )
-        _wait(cluster, "connect", connect_port)
+        _wait_for_port(cluster, "connect", connect_port)
         yield cluster
+
+
+def wait(cluster: Cluster) -> None:
+    """Until somebody interrupts.
+
+    Raises:
+        LakehouseError: Spark Connect ended by itself.
+    """
+    cluster.processes["connect"].wait()
+    raise LakehouseError(
+        f"The cluster's Spark Connect ended by itself: {_last_words(cluster, 'connect')}",
+        "Start the cluster again; where memory was short, with fewer workers.",
+    )
 
 
 def _node(name: str) -> tuple[str, ...]:
@@ -110,7 +123,7 @@ def _start(cluster: Cluster, name: str, program: str, *words: str) -> None:
         )
 
 
-def _wait(cluster: Cluster, name: str, port: int) -> None:
+def _wait_for_port(cluster: Cluster, name: str, port: int) -> None:
     """Until a part takes connections."""
     process = cluster.processes[name]
     end = time.monotonic() + SECONDS_TO_START
@@ -120,11 +133,15 @@ def _wait(cluster: Cluster, name: str, port: int) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    said = (cluster.logs / f"{name}.log").read_text(errors="replace").strip().splitlines()[-3:]
     raise LakehouseError(
-        f"The cluster's {name} did not come up: {' / '.join(said) or 'it said nothing'}",
+        f"The cluster's {name} did not come up: {_last_words(cluster, name)}",
         "Its last words above say why; a cluster needs Java 17, and Delta's jars from Maven on first use.",
     )
+
+
+def _last_words(cluster: Cluster, name: str) -> str:
+    said = (cluster.logs / f"{name}.log").read_text(errors="replace").strip().splitlines()[-3:]
+    return " / ".join(said) or "it said nothing"
 
 
 def _stop(cluster: Cluster) -> None:

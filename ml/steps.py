@@ -146,13 +146,18 @@ def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *
 def publish(warehouse: Path, scorings: Iterable[Scoring]) -> None:
     """Let ``lakehouse serve`` answer from what was scored, at its next start; to be called once the tables are good.
 
+    All models or none: a full disk leaves the files as they were.
+
     Raises:
         LakehouseError: the disk is full or read-only.
     """
+    files = {
+        served(warehouse) / f"{scoring.version.model}{arrays.SUFFIX}": scoring.online
+        for scoring in scorings
+        if scoring.online is not None
+    }
     with disk_errors_explained(warehouse):
-        for scoring in scorings:
-            if scoring.online is not None:
-                arrays.write(served(warehouse) / f"{scoring.version.model}{arrays.SUFFIX}", scoring.online)
+        arrays.write_together(files)
 
 
 def served(warehouse: Path) -> Path:

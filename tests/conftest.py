@@ -70,14 +70,14 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         base = base.parent
 
     def make(name: str, fill: Callable[[Path], Any]) -> Path:
-        folder = base / f"shared_{name}"
+        # Made where it stays: MLflow keeps whole paths.
+        folder, done = base / f"shared_{name}", base / f"shared_{name}.done"
         with FileLock(f"{folder}.lock"):
-            if not folder.exists():
-                made = base / f"making_{name}"
-                shutil.rmtree(made, ignore_errors=True)
-                made.mkdir()
-                fill(made)
-                made.rename(folder)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
         return folder
 
     return make

@@ -33,9 +33,11 @@ def run(raw_data: str) -> AMLResponse:
     """
     assert service is not None
     try:
-        return _answer(service.score(json.loads(raw_data)), 200)
+        question = json.loads(raw_data)
     except (ValueError, RecursionError):
         return _answer({"error": 'The body is no JSON. Ask as in {"customer": "an id"}.'}, 400)
+    try:
+        return _answer(service.score(question), 200)
     except BadQuestion as problem:
         return _answer({"error": str(problem)}, 400)
     except NotKnown as problem:

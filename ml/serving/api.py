@@ -19,7 +19,7 @@ from ml.serving.guard import Guard
 
 VERSION = "1"
 QUICK = 3
-"""A basket of more products takes long enough that others should not wait for it."""
+"""A list of more products takes long enough that others should not wait for it."""
 
 Key = Annotated[str, Path(min_length=1, max_length=LONGEST_KEY)]
 Product = Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)]
@@ -103,8 +103,8 @@ class Visitor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    basket: Products | None = Field(None, description="Product ids; not together with views.")
-    views: Products | None = Field(None, description="Product ids; not together with basket.")
+    basket: Products | None = Field(None, description="Product ids, oldest first; not together with views.")
+    views: Products | None = Field(None, description="Product ids, oldest first; not together with basket.")
     state: str | None = Field(None, min_length=1, max_length=LONGEST_KEY, description="As in gold.dim_customer.")
 
 
@@ -144,7 +144,7 @@ def create_app(service: Service, api_key: str | None = None, hosts: frozenset[st
     async def for_visitor(visitor: Visitor) -> Response:
         """What completes a basket, or goes on from the last views."""
         question = visitor.model_dump(exclude_none=True)
-        if len(question.get("basket", ())) <= QUICK:
+        if len(question.get("basket") or question.get("views") or ()) <= QUICK:
             return answer(service.score(question))
         return answer(await run_in_threadpool(service.score, question))
 

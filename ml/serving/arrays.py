@@ -7,6 +7,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,15 +43,26 @@ def write(path: Path, online: Online) -> None:
         OSError: it cannot be written.
         ValueError: an array holds objects.
     """
-    about = np.frombuffer(json.dumps(online.about, sort_keys=True).encode(), dtype=np.uint8)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with new.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **{_ABOUT: about, **online.arrays})
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    write_together({path: online})
+
+
+def write_together(files: Mapping[Path, Online]) -> None:
+    """Write files as :func:`write` does, and move none into place before all of them are whole.
+
+    Raises:
+        OSError: one cannot be written.
+        ValueError: an array holds objects.
+    """
+    with ExitStack() as stack:
+        written = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
+        for path, online in files.items():
+            about = np.frombuffer(json.dumps(online.about, sort_keys=True).encode(), dtype=np.uint8)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.callback(written[path].unlink, missing_ok=True)
+            with written[path].open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **{_ABOUT: about, **online.arrays})
+        for path, new in written.items():
+            new.replace(path)
 
 
 def read(path: Path) -> Online:

@@ -19,7 +19,7 @@ MODELS = (RECOMMENDER, CHURN)
 
 LONGEST_KEY = 128
 MOST_PRODUCTS = 50
-"""How many products a basket or the last views may name; of those, a learned method looks at the first twenty."""
+"""How many products a basket or the last views may name; a learned method looks at the last twenty."""
 
 SUBJECTS = ("customer", "risk_of", "product", "basket", "views", "state")
 """What a question may be about."""
@@ -77,7 +77,7 @@ class Service:
                 ``{"risk_of": id}`` (whether somebody will buy again),
                 ``{"product": id}`` (what goes with it),
                 ``{"basket": [ids], "state": name}``, ``{"views": [ids], "state": name}`` (for somebody who is not
-                known; the state, and either list, may be left out).
+                known; the state, and either list, may be left out; ids are in their order, oldest first).
 
         Returns:
             Plain values, with the model and its version. Where nothing is known of a customer, or of all the products
@@ -185,5 +185,8 @@ def _keys(name: str, value: Any) -> Sequence[Any]:
 def _check_key(name: str, key: Any) -> None:
     if not isinstance(key, str):
         raise BadQuestion(f"{name} takes text, not {type(key).__name__}.")
+    # What a web framework makes of bytes that are no UTF-8.
+    if "\ufffd" in key:
+        raise BadQuestion(f"{name} takes a key whose bytes are UTF-8.")
     if not key or len(key) > LONGEST_KEY or not key.isprintable() or key != key.strip():
         raise BadQuestion(f"{name} takes a key of 1 to {LONGEST_KEY} printable characters, without blanks around it.")

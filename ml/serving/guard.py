@@ -19,11 +19,6 @@ OPEN = ("/health",)
 """What may be asked without a key: whoever watches over the container has none."""
 
 
-def _refused(status: int, error: str) -> HTTPException:
-    # The rest of what is being sent is not waited for.
-    return HTTPException(status, error, {"connection": "close"})
-
-
 class Guard:
     """Stands before an application; every answer that leaves says which versions of the models gave it.
 
@@ -44,9 +39,13 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        body = _Body(scope, receive)
+
         async def signed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), self._told]}
+                # What was not read is not waited for.
+                close = () if body.over else ((b"connection", b"close"),)
+                message = {**message, "headers": [*message.get("headers", ()), self._told, *close]}
             await send(message)
 
         try:
@@ -54,48 +53,55 @@ class Guard:
         except HTTPException as refused:
             await _answer(signed, refused)
         else:
-            await self._app(scope, _limited(receive), signed)
+            await self._app(scope, body.read, signed)
 
     def _check(self, scope: Scope) -> None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST_TARGET:
-            raise _refused(414, f"The address is longer than {LONGEST_TARGET} bytes.")
+            raise HTTPException(414, f"The address is longer than {LONGEST_TARGET} bytes.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
-            raise _refused(431, f"The headers are longer than {LARGEST_HEADERS} bytes.")
+            raise HTTPException(431, f"The headers are longer than {LARGEST_HEADERS} bytes.")
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if self._hosts is not None and _name(headers.get(b"host", b"")) not in self._hosts:
-            raise _refused(400, f"This server answers as {', '.join(sorted(self._hosts))} only.")
+            raise HTTPException(400, f"This server answers as {', '.join(sorted(self._hosts))} only.")
         if scope["path"] not in OPEN and not self._may_enter(headers.get(b"x-api-key", b"")):
-            raise _refused(401, "The header X-API-Key is missing or wrong.")
+            raise HTTPException(401, "The header X-API-Key is missing or wrong.")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > LARGEST_BODY:
-            raise _refused(413, f"The body is longer than {LARGEST_BODY} bytes.")
+            raise HTTPException(413, f"The body is longer than {LARGEST_BODY} bytes.")
 
     def _may_enter(self, key: bytes) -> bool:
         # Takes as long for a key that begins right as for any other.
         return self._key is None or hmac.compare_digest(key, self._key)
 
 
-def _limited(receive: Receive) -> Receive:
-    """The body, as long as it is neither too long nor too slow."""
-    so_far = 0
-    until: float | None = None
+class _Body:
+    """The body of a request, as long as it is neither too long nor too slow.
 
-    async def read() -> Message:
-        nonlocal so_far, until
+    Attributes:
+        over: whether it has been read to its end, or there is none.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.over = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+        self._receive = receive
+        self._so_far = 0
+        self._until: float | None = None
+
+    async def read(self) -> Message:
         clock = asyncio.get_running_loop()
-        if until is None:
-            until = clock.time() + BODY_SECONDS
+        if self._until is None:
+            self._until = clock.time() + BODY_SECONDS
         try:
-            async with asyncio.timeout_at(until):
-                message = await receive()
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
         except TimeoutError:
-            raise _refused(408, f"The body took longer than {BODY_SECONDS:g} seconds.") from None
-        so_far += len(message.get("body", b""))
-        if so_far > LARGEST_BODY:
-            raise _refused(413, f"The body is longer than {LARGEST_BODY} bytes.")
+            raise HTTPException(408, f"The body took longer than {BODY_SECONDS:g} seconds.") from None
+        self._so_far += len(message.get("body", b""))
+        if self._so_far > LARGEST_BODY:
+            raise HTTPException(413, f"The body is longer than {LARGEST_BODY} bytes.")
+        self.over = not message.get("more_body", False)
         return message
-
-    return read
 
 
 async def _answer(send: Send, refused: HTTPException) -> None:

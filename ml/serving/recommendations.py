@@ -188,12 +188,16 @@ class Recommendations:
         return self._best(self._complete(context), context, self.served[BASKET])
 
     def with_basket(self, products: Sequence[str]) -> list[Offer] | None:
-        """What completes a basket; None if none of its products was ever sold."""
+        """What completes a basket; None if none of its products was ever sold.
+
+        Args:
+            products: oldest first; the last :data:`ml.recommender.complements.CONTEXT` count.
+        """
         context = self.known(products)
         context = context[self._sold[context]]
         if not len(context):
             return None
-        return self._best(self._complete(context[: complements.CONTEXT]), context, self.served[BASKET])
+        return self._best(self._complete(_newest(context)), context, self.served[BASKET])
 
     def after_views(self, products: Sequence[str], state: str | None) -> list[Offer] | None:
         """New products for a stranger who has viewed some, the method being that of people; None if none is known.
@@ -201,6 +205,7 @@ class Recommendations:
         What was viewed is not listed. Where popularity serves, it is that of the categories of what was viewed.
 
         Args:
+            products: oldest first; a method that looks at some only looks at the last.
             state: one of ``states``, if it is known.
         """
         viewed = self.known(products)
@@ -211,10 +216,10 @@ class Recommendations:
         method = self.served[NEW_PRODUCTS]
         if method == ALS:
             assert self._people_factors is not None
-            scores = self._people_factors.scores(viewed, np.full(len(viewed), float(VIEW)))
+            scores = self._people_factors.scores(np.sort(viewed), np.full(len(viewed), float(VIEW)))
         elif method == COMPLEMENTS:
             assert self._catalogue is not None
-            scores = self._catalogue.utilities(viewed[: complements.CONTEXT], self._weights)
+            scores = self._catalogue.utilities(_newest(viewed), self._weights)
         else:
             return popular
         return popular if scores is None else self._filled(self._best(scores, viewed, method), popular)
@@ -225,9 +230,10 @@ class Recommendations:
         return self._list(self._number(state), nothing, nothing)
 
     def known(self, products: Sequence[str]) -> Positions:
-        """The positions of those products that are known, sorted, each once."""
-        places = {place for name in products if (place := self._item_of.get(name)) is not None}
-        return np.array(sorted(places), dtype=np.int64)
+        """The positions of those products that are known, each once, in the order in which they were named last."""
+        backwards = (self._item_of.get(name) for name in reversed(products))
+        places = [place for place in dict.fromkeys(backwards) if place is not None]
+        return np.array(places[::-1], dtype=np.int64)
 
     def unknown(self, products: Sequence[str]) -> list[str]:
         """Those products that are not known, in the order given, each once."""
@@ -327,6 +333,11 @@ class _Factors:
         scores = np.full(len(self._row), -np.inf)
         scores[self._has] = self._fold_in.scores(self._row[items[has]], strengths[has])[self._row[self._has]]
         return scores
+
+
+def _newest(places: Positions) -> Positions:
+    """The last of them, as many as a method looks at, sorted as :func:`complements.last_items` does."""
+    return np.sort(places[-complements.CONTEXT :])
 
 
 def _factors(name: str, model: Recommender, items: pd.Index) -> dict[str, npt.NDArray[Any]]:

@@ -16,6 +16,8 @@ from ml.serving.core import Service
 
 HEADER_SECONDS = 5.0
 """How long the head of a request may take to arrive."""
+SEND_SECONDS = 5.0
+"""How long what is sent may wait for a client to take it."""
 KEEP_ALIVE_SECONDS = 30
 SHUTDOWN_SECONDS = 10
 """How long requests under way may take to end when the server is told to stop."""
@@ -31,37 +33,67 @@ class NotSafe(Exception):
 
 
 class Impatient(HttpToolsProtocol):
-    """Closes a connection that does not send the head of a request in time; uvicorn waits for ever."""
+    """Closes a connection that does not send the head of a request, or take an answer, in time.
 
-    _wait: asyncio.TimerHandle | None = None
+    Uvicorn waits for ever for both: any byte stops its clock of idle connections, and a line break, which may stand
+    before a request, begins none.
+    """
+
+    _head: asyncio.TimerHandle | None = None
+    _unsent: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request is waited for."""
+        # The transport is to say when anything is unsent, and when nothing is.
+        transport.set_write_buffer_limits(high=0)
         super().connection_made(transport)
-        self._be_patient()
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes after an answer: a head is begun, whether or not they are part of one."""
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins, maybe while another is answered."""
         super().on_message_begin()
-        self._be_patient()
+        self._wait_for_head()
 
     def on_headers_complete(self) -> None:
         """Its head is there."""
-        self._stop_waiting()
+        self._stop_waiting_for_head()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """The client does not take what is sent as fast as it is sent."""
+        super().pause_writing()
+        self._unsent = self.loop.call_later(SEND_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has taken all."""
+        self._stop_waiting_for_client()
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """There is nothing to wait for any more."""
-        self._stop_waiting()
+        self._stop_waiting_for_head()
+        self._stop_waiting_for_client()
         super().connection_lost(exc)
 
-    def _be_patient(self) -> None:
-        self._stop_waiting()
-        self._wait = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+    def _wait_for_head(self) -> None:
+        if self._head is None:
+            self._head = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._wait is not None:
-            self._wait.cancel()
+    def _stop_waiting_for_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _stop_waiting_for_client(self) -> None:
+        if self._unsent is not None:
+            self._unsent.cancel()
+            self._unsent = None
 
 
 def server(service: Service, host: str, port: int, api_key: str | None) -> uvicorn.Server:
@@ -81,11 +113,12 @@ def server(service: Service, host: str, port: int, api_key: str | None) -> uvico
         raise NotSafe(f"{host} can be reached from other machines: set {API_KEY} to a key that clients send.")
     if api_key is not None and (len(api_key) < SHORTEST_KEY or not api_key.isascii()):
         raise NotSafe(f"{API_KEY} needs at least {SHORTEST_KEY} characters, all of them ASCII.")
-    app = create_app(service, api_key, LOOPBACK if here and api_key is None else None)
+    app = create_app(service, api_key, LOOPBACK | {host.lower()} if here and api_key is None else None)
     config: dict[str, Any] = {
         "host": host,
         "port": port,
         "http": Impatient,
+        "ws": "none",
         "lifespan": "off",
         "access_log": False,
         "log_level": "warning",

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from ml.serving.core import Service
@@ -53,20 +53,36 @@ class Running(NamedTuple):
         finally:
             connection.close()
 
-    def raw(self, content: bytes) -> bytes:
-        """What a connection that sends these bytes, and no more, gets until the server closes it."""
+    def raw(self, content: bytes, then: bytes = b"") -> bytes:
+        """What a connection that sends these bytes gets until the server closes it.
+
+        Args:
+            then: sent when the first part of an answer is there, if the connection is still open.
+        """
         with socket.create_connection((LOOPBACK, self.port), timeout=20) as connection:
             connection.sendall(content)
             found = b""
-            while part := connection.recv(65536):
+            if then:
+                found += connection.recv(65536)
+                with suppress(ConnectionError):
+                    connection.sendall(then)
+            while part := _received(connection):
                 found += part
             return found
 
 
+def _received(connection: socket.socket) -> bytes:
+    """The next bytes, none if the server has closed."""
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
 @contextmanager
-def running(service: Service, api_key: str | None = None) -> Iterator[Running]:
-    """The server of a service, for the length of the block."""
-    made = server(service, LOOPBACK, 0, api_key)
+def running(service: Service, api_key: str | None = None, host: str = LOOPBACK) -> Iterator[Running]:
+    """The server of a service, for the length of the block; ``host`` is what it is told, and not listened on."""
+    made = server(service, host, 0, api_key)
     with socket.create_server((LOOPBACK, 0)) as listening:
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -22,6 +22,7 @@ from lakehouse import cli
 from lakehouse.settings import ROOT
 from ml import steps
 from ml.registry import Registry
+from ml.serving import arrays
 from ml.serving.core import Service
 from tests.conftest import Once
 from tests.delta import query
@@ -108,8 +109,16 @@ def test_without_scores_a_free_port_or_a_key_it_says_what_to_do(
     assert "Run `lakehouse score all` again." in refused()
     monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", str(scored_warehouse))
     with socket.create_server((LOOPBACK, 0)) as taken:
-        assert "Choose another port." in refused("--port", str(taken.getsockname()[1]))
+        assert "Choose another port or host." in refused("--port", str(taken.getsockname()[1]))
     assert "set LAKEHOUSE_API_KEY" in refused("--host", "0.0.0.0")
+    monkeypatch.setenv("LAKEHOUSE_API_KEY", "a key that is long enough")
+    assert "a..b:8000 cannot be listened on" in refused("--host", "a..b")
+
+    def unreadable(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(arrays, "read", unreadable)
+    assert "What is served cannot be read: [Errno 13] Permission denied" in refused()
 
 
 def test_mlflow_serves_what_is_registered_by_the_keys_of_the_business(scored_warehouse: Path) -> None:

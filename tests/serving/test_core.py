@@ -65,6 +65,7 @@ def test_every_risk_is_the_row_of_the_table(service: Service, churn_scores: pd.D
         ({"customer": " c0001"}, "without blanks"),
         ({"customer": "c\x00"}, "printable"),
         ({"customer": "\ud800"}, "printable"),
+        ({"customer": "c\ufffd"}, "UTF-8"),
         ({"customer": "c" * (LONGEST_KEY + 1)}, "1 to 128"),
         ({"customer": "c0001", "product": "p001"}, "one subject"),
         ({"customer": "c0001", "state": "SP"}, "state goes with"),

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.conftest import need
 from tests.serving.shop import Scored
 
 FOLDER = ROOT / "deploy" / "serving"
-EXTRA = "the extra deploy is not installed"
+EXTRA = "what checks a deployment is not installed: make check-serving"
 
 
 def requirements(lines: list[str]) -> dict[str, str]:
@@ -155,6 +156,31 @@ def test_azure_ml_reads_its_files(load: Callable[[str, Path], Any], tmp_path: Pa
         (tmp_path / "broken.yml").write_text(yaml.safe_dump(broken))
         with pytest.raises(Exception, match="instance_kount"):
             load(kind, tmp_path / "broken.yml")
+
+
+def test_a_fault_of_ours_is_not_said_to_be_the_askers(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "azureml_inference_server_http.api.aml_response"
+    stub: Any = types.ModuleType(name)
+    stub.AMLResponse = lambda content, status, json_str: (status, content)
+    for part in ("azureml_inference_server_http", "azureml_inference_server_http.api"):
+        monkeypatch.setitem(sys.modules, part, types.ModuleType(part))
+    monkeypatch.setitem(sys.modules, name, stub)
+    spec = importlib.util.spec_from_file_location("score", FOLDER / "score.py")
+    assert spec is not None
+    assert spec.loader is not None
+    score: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(score)
+    score.service = service
+    assert score.run('{"product": "p003"}') == (200, service.score({"product": "p003"}))
+    for bad in ("no JSON", "[" * 100_000, '{"user_id": 3}'):
+        assert score.run(bad)[0] == 400
+
+    def broken(question: Any) -> Any:
+        raise ValueError("an array of another shape")
+
+    monkeypatch.setattr(service, "score", broken)
+    with pytest.raises(ValueError, match="another shape"):
+        score.run('{"product": "p003"}')
 
 
 def ask(models: Path, questions: list[Any]) -> list[Any]:

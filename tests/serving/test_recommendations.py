@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from ml.recommender.als import FoldIn, fold_in
+from ml.recommender.complements import CONTEXT
 from ml.recommender.rankers import baskets, rank
 from ml.recommender.uses import ALS, BASKET, COMPLEMENTS, NEW_PRODUCTS, OTHERWISE
 from ml.serving import arrays
@@ -99,6 +100,26 @@ def test_a_basket_of_several_is_ranked_as_in_batch(small: Scored) -> None:
     assert found.with_basket(["never met"]) is None
 
 
+def test_of_more_products_than_are_looked_at_the_last_count(frames: Frames) -> None:
+    found = scored(frames, COMPLEMENTS, COMPLEMENTS)
+    lists = Recommendations(found.online)
+    first, *others = sorted(found.tables["similar_products"]["product_id"].unique())[: CONTEXT + 1]
+
+    def with_views(products: list[str]) -> list[Offer] | None:
+        return lists.after_views(products, None)
+
+    for ask in (lists.with_basket, with_views):
+
+        def best(
+            products: list[str], ask: Callable[[list[str]], list[Offer] | None] = ask
+        ) -> list[tuple[str, float]]:
+            return [(name, score) for name, _, score, _ in ask(products) or () if name != first][:9]
+
+        assert best([first, *others]) == best(others)
+        assert best([*others, first]) == best([*others[1:], first])
+        assert best([first, *others, first]) == best([*others, first]) != best(others)
+
+
 def test_views_of_a_stranger_ask_for_what_is_popular_in_their_categories(small: Scored) -> None:
     lists = Recommendations(small.online)
     category = small.shop.products["category"]
@@ -162,6 +183,13 @@ def test_the_same_state_gives_the_same_bytes_and_a_damaged_file_is_refused(small
     (tmp_path / "one").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="one is damaged"):
         arrays.read(tmp_path / "one")
+
+
+def test_files_that_belong_together_are_all_written_or_none(small: Scored, tmp_path: Path) -> None:
+    broken = arrays.Online({}, {"people": np.array([None])})
+    with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
+        arrays.write_together({tmp_path / "one.npz": small.online, tmp_path / "two.npz": broken})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_that_needs_a_pickle_is_written(tmp_path: Path) -> None:
