@@ -197,7 +197,9 @@ def _find(
             "Give --path the folders or zips that hold all the files between them, under their original names.",
         )
     for delivery in deliveries:
-        delivery.require(file for place, file in found.values() if place is delivery)
+        files = [file for place, file in found.values() if place is delivery]
+        delivery.require(files)
+        delivery.require_whole(files)
     return found
 
 
