@@ -228,7 +228,7 @@ def _explained(place: _Place) -> Iterator[None]:
         status = getattr(error, "status_code", None)
         if _code(error) == NO_CONTAINER:
             what = f"There is no container {place.container} in that account."
-            mend = "Look at the address; deploy/azure makes the containers bronze, silver and gold."
+            mend = "Look at the address; deploy/azure makes the containers landing, bronze, silver and gold."
         elif isinstance(error, ClientAuthenticationError) or status in (401, 403):
             what = f"You may not write to {place.address}: {_first_line(error)}"
             mend = "Sign in (`az login`), or ask for the role Storage Blob Data Contributor on the container."
