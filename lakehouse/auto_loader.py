@@ -34,6 +34,7 @@ from lakehouse.ingest import (
     REJECTED_SCHEMA,
     Checked,
     FileReport,
+    not_one_line,
 )
 from lakehouse.landing import LandingFile
 from lakehouse.parquet_records import open_parquet, text_batches
@@ -51,7 +52,8 @@ HEADER = 1
 """The line of the header."""
 Read = tuple[int, dict[str, str | None], str | None, str | None]
 """A line's number, its values by column, and for what is no record the raw line and the reason."""
-AUTO_LOADER = {"cloudFiles.format": "binaryFile"}
+AUTO_LOADER = {"cloudFiles.format": "binaryFile", "cloudFiles.allowOverwrites": "true"}
+"""Deliveries come under the same names, so one that replaces another is a file to be read."""
 
 
 def take_in(
@@ -74,7 +76,8 @@ def take_in(
         What became of each file.
 
     Raises:
-        LakehouseError: the delivery is a zip, or comes without a day where there are drops of days.
+        LakehouseError: the delivery is a zip, comes without a day where there are drops of days, has a file without a
+            line that can be read, or changed meanwhile.
     """
     folders = sorted({delivery.path for delivery, _ in checked.places.values()})
     if packed := [folder for folder in folders if not folder.is_dir()]:
@@ -84,21 +87,31 @@ def take_in(
     place.create(REJECTED_ROWS, REJECTED_SCHEMA)
     for landing in dict.fromkeys(files.values()):
         place.create(TableName("bronze", landing.table), _schema(landing))
-    _check_days(place, checked)
+    keys = {
+        landing: (landing.table, delivery.sha256(name)[:16]) for landing, (delivery, name) in checked.places.items()
+    }
     before = _complete(place)
+    _check_days(place, checked.delivered_on, {table for table, _ in set(keys.values()) - before})
+    take = _taker(place, files, checked.delivered_on)
     for folder in folders:
         stream = place.spark.readStream.format(source).options(**options).schema(FILES).load(str(folder))
         seen = checkpoints / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-        writer = stream.writeStream.foreachBatch(_taker(place, files, checked.delivered_on))
+        writer = stream.writeStream.foreachBatch(take)
         writer.option("checkpointLocation", str(seen)).trigger(availableNow=True).start().awaitTermination()
-    return _reports(place, checked, before)
+    # What the stream has seen it never gives again, even if a step that failed took the rows away.
+    complete = _complete(place)
+    places = checked.places.items()
+    lost = [str(delivery.path / name) for landing, (delivery, name) in places if keys[landing] not in complete]
+    if lost:
+        take(place.spark.read.format("binaryFile").load(lost), 0)
+    return _reports(place, checked, keys, before)
 
 
-def _check_days(place: Unity, checked: Checked) -> None:
-    """Refuse files without a day where there are drops of days: nobody could tell which is newer."""
-    if checked.delivered_on is None:
+def _check_days(place: Unity, delivered_on: date | None, new: set[str]) -> None:
+    """Refuse new files without a day where there are drops of days: nobody could tell which is newer."""
+    if delivered_on is None:
         dated = place.sql(f"select distinct table_name from {DELIVERIES.quoted} where _delivered_on is not null")
-        there = {row["table_name"] for row in dated.collect()} & {landing.table for landing in checked.places}
+        there = {row["table_name"] for row in dated.collect()} & new
         if there:
             raise LakehouseError(
                 f"bronze.{min(there)} holds drops of days, and this delivery comes without a day.",
@@ -177,16 +190,34 @@ def _remove_unfinished(place: Unity, table: TableName, complete: list[str]) -> N
             place.sql(f"delete from {name.quoted} where {which} and _batch_id in ({batches})").collect()
 
 
-def _reports(place: Unity, checked: Checked, before: set[tuple[str, str]]) -> list[FileReport]:
-    told = place.sql(f"select * from {DELIVERIES.quoted}").collect()
+def _reports(
+    place: Unity, checked: Checked, keys: dict[LandingFile, tuple[str, str]], before: set[tuple[str, str]]
+) -> list[FileReport]:
+    told = {
+        (row["table_name"], row["_batch_id"]): row
+        for row in place.sql(f"select * from {DELIVERIES.quoted}").collect()
+    }
     reports = []
     for landing, (delivery, file) in checked.places.items():
-        key = (landing.table, delivery.sha256(file)[:16])
-        row = next(row for row in told if (row["table_name"], row["_batch_id"]) == key)
+        row = told.get(keys[landing])
+        if row is None:
+            raise LakehouseError(
+                f"{file} in {delivery.path} changed while it was read.",
+                "Wait until the delivery is complete, then run the command again.",
+            )
+        if row["rejected_count"] and not row["row_count"]:
+            raise _unreadable(place, file, row["_batch_id"])
         extra = [column for column in checked.headers[landing] if column not in landing.columns]
         table = TableName("bronze", landing.table)
-        reports.append(FileReport(file, table, row["row_count"], row["rejected_count"], extra, key in before))
+        reports.append(
+            FileReport(file, table, row["row_count"], row["rejected_count"], extra, keys[landing] in before)
+        )
     return reports
+
+
+def _unreadable(place: Unity, file: str, batch: str) -> LakehouseError:
+    rejects = place.sql(f"select reason from {REJECTED_ROWS.quoted} where _batch_id = '{batch}' order by _source_row")
+    return not_one_line(file, str(rejects.limit(1).collect()[0]["reason"]))
 
 
 def _reader(landing: LandingFile) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:

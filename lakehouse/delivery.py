@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import lzma
 import struct
 import zipfile
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 BUFFER_BYTES = 1 << 18
+MANIFEST = "delivery.json"
+"""What an uploader says last of a folder: which files it holds, and their digests."""
+UNDER_WAY = "delivery.under_way"
+"""Is in a folder while an uploader fills it."""
 
 
 class Delivery:
@@ -130,10 +135,38 @@ class Delivery:
             guarded = _Guarded(source, self.path, file, sha256)
             yield opened.enter_context(io.BufferedReader(guarded, BUFFER_BYTES))
 
+    def require_whole(self, files: Iterable[str]) -> None:
+        """Make sure that nobody is uploading, and that the files are those that the uploader sent, if one says so.
+
+        Raises:
+            LakehouseError: an upload is under way, or a file is not what ``delivery.json`` says.
+        """
+        if UNDER_WAY in self:
+            raise LakehouseError(
+                f"{self.path} is being filled: it holds {UNDER_WAY}.",
+                "Wait until the upload has ended; if it was stopped, run it again.",
+            )
+        if self.path.is_dir() and MANIFEST in self:
+            with self.open(MANIFEST) as stream:
+                told = _told(stream.read())
+            if strange := [file for file in files if self.sha256(file) != told.get(file)]:
+                raise LakehouseError(
+                    f"{', '.join(strange)} in {self.path} is not what {MANIFEST} says was delivered.",
+                    "Upload the delivery again, into a folder that holds nothing else.",
+                )
+
     def sha256(self, file: str) -> str:
         """The hex digest of a file's content, the identity of what was delivered; raises as :meth:`open`."""
         with self.open(file) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _told(manifest: bytes) -> dict[str, str]:
+    """Digests by the names of files; nothing, if it is no manifest."""
+    try:
+        return {file["name"]: file["sha256"] for file in json.loads(manifest)["files"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 class _Guarded(io.RawIOBase):

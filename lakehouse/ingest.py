@@ -197,7 +197,9 @@ def _find(
             "Give --path the folders or zips that hold all the files between them, under their original names.",
         )
     for delivery in deliveries:
-        delivery.require(file for place, file in found.values() if place is delivery)
+        files = [file for place, file in found.values() if place is delivery]
+        delivery.require(files)
+        delivery.require_whole(files)
     return found
 
 
@@ -277,10 +279,7 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
                 rejected += len(chunk.rejects)
                 first_reason = first_reason or chunk.rejects[0].reason
         if rejected and not rows:
-            raise LakehouseError(
-                f"Not one line of {plan.file} could be read; the first was rejected because: {first_reason}.",
-                "Check how the file was written: commas between fields, double quotes around text.",
-            )
+            raise not_one_line(plan.file, first_reason)
     create_if_missing(table.path(warehouse), schema)
     delivered = {
         "table_name": [plan.landing.table],
@@ -291,6 +290,14 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
     with Appender(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA) as deliveries:
         deliveries.append(pa.RecordBatch.from_pydict(delivered, schema=DELIVERIES_SCHEMA))
     return FileReport(plan.file, table, rows, rejected, extra, already_there=False)
+
+
+def not_one_line(file: str, first_reason: str) -> LakehouseError:
+    """What is said of a file that is no CSV file at all."""
+    return LakehouseError(
+        f"Not one line of {file} could be read; the first was rejected because: {first_reason}.",
+        "Check how the file was written: commas between fields, double quotes around text.",
+    )
 
 
 def _check_day(warehouse: Path, plan: _Plan, table: TableName) -> None:

@@ -48,7 +48,12 @@ def databricks_catalog() -> str:
     return os.environ.get("DATABRICKS_CATALOG") or "main"
 
 
+def databricks_prefix() -> str:
+    """The schema of the profile ``databricks``: what stands before the names of the layers, or ``prod``."""
+    return os.environ.get("DATABRICKS_SCHEMA") or "dev"
+
+
 def databricks_schema(layer: str) -> str:
     """A layer's schema there: prefixed, except in production, as in the macro ``generate_schema_name``."""
-    prefix = os.environ.get("DATABRICKS_SCHEMA") or "dev"
+    prefix = databricks_prefix()
     return layer if prefix == "prod" else f"{prefix}_{layer}"

@@ -125,7 +125,8 @@ def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
     """The way to write: alone, all or nothing.
 
     Makes the warehouse if it is missing and holds its write lock; whatever goes wrong inside the block, the
-    schemas' tables are then as they were before it.
+    schemas' tables are then as they were before it. In Unity Catalog, where others may have tables beside ours, those
+    of the project are.
 
     Yields:
         The failed versions: empty, until the block fails and tables have been put back.
@@ -135,7 +136,10 @@ def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
     """
     schemas = tuple(schemas)
     if isinstance(place, Unity):
-        with place.writing(schemas) as failed:
+        # It imports modules that import this one.
+        from lakehouse import written
+
+        with place.writing(written.tables_of(schemas)) as failed:
             yield failed
         return
     with disk_errors_explained(place):

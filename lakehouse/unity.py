@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,13 +53,21 @@ class Unity:
     # --- as of a warehouse
 
     def tables(self, schemas: Iterable[str]) -> list[TableName]:
-        """The tables that there are, sorted."""
+        """The tables that there are, sorted; no views."""
         there = {str(row[0]) for row in self.spark.sql("show schemas").collect()}
         found = []
         for schema in schemas:
             if self._schema_of(schema) in there:
-                listed = self.spark.sql(f"show tables in {quote(self._schema_of(schema))}").collect()
-                found += [TableName(schema, row["tableName"]) for row in listed if not row["isTemporary"]]
+                where = quote(self._schema_of(schema))
+                tables, views = (
+                    {
+                        row[f"{kind}Name"]
+                        for row in self.spark.sql(f"show {kind}s in {where}").collect()
+                        if not row["isTemporary"]
+                    }
+                    for kind in ("table", "view")
+                )
+                found += [TableName(schema, name) for name in tables - views]
         return sorted(found)
 
     def columns(self, table: TableName) -> set[str]:
@@ -88,7 +96,8 @@ class Unity:
             for field in from_arrow_schema(schema)
         )
         self.spark.sql(f"create schema if not exists {quote(self._schema_of(table.schema))}")
-        self.sql(f"create table if not exists {table.quoted} ({columns}) using delta")
+        kept = "tblproperties ('delta.deletedFileRetentionDuration' = 'interval 30 days')"
+        self.sql(f"create table if not exists {table.quoted} ({columns}) using delta {kept}")
 
     def append(self, table: TableName, rows: pa.Table) -> None:
         """Add rows to a table that is there."""
@@ -100,10 +109,14 @@ class Unity:
         (writer.option("replaceWhere", where) if where else writer).saveAsTable(self.name(table))
 
     @contextmanager
-    def writing(self, schemas: Iterable[str]) -> Iterator[dict[TableName, int]]:
-        """Whatever goes wrong inside the block, the schemas' tables are as they were before it.
+    def writing(self, ours: Collection[TableName]) -> Iterator[dict[TableName, int]]:
+        """Whatever goes wrong inside the block, these tables are as they were before it; no other is touched.
 
-        Two runs at a time are kept apart by the job, which runs once at a time, and by Delta.
+        There is no lock: nobody else may write these tables meanwhile, or their rows are put back too. The job runs
+        once at a time, and development has schemas of its own for each person.
+
+        Args:
+            ours: the tables that the block may write.
 
         Yields:
             The failed versions: empty, until the block fails and tables have been put back.
@@ -111,18 +124,22 @@ class Unity:
         Raises:
             LakehouseError: some tables could not be put back.
         """
-        schemas = tuple(schemas)
-        before = {table: self.version(table) for table in self.tables(schemas)}
+        before = {table: self.version(table) for table in self._there(ours)}
         failed: dict[TableName, int] = {}
         try:
             yield failed
         except BaseException:
-            self._restore(schemas, before, failed)
+            self._restore(ours, before, failed)
             raise
 
-    def _restore(self, schemas: Iterable[str], before: dict[TableName, int], failed: dict[TableName, int]) -> None:
+    def _there(self, ours: Collection[TableName]) -> list[TableName]:
+        return [table for table in self.tables(sorted({table.schema for table in ours})) if table in ours]
+
+    def _restore(
+        self, ours: Collection[TableName], before: dict[TableName, int], failed: dict[TableName, int]
+    ) -> None:
         stuck = []
-        for table in self.tables(schemas):
+        for table in self._there(ours):
             try:
                 if table not in before:
                     self.sql(f"drop table {table.quoted}")

@@ -1,8 +1,8 @@
 """Landing files to a folder in Azure Data Lake Storage, each checked end to end.
 
 A file goes up in blocks and appears when all are there. Blocks that an upload left behind when it was stopped are
-not sent again: Azure keeps them for a week. Last comes ``delivery.json``, which says what the folder holds; whoever
-waits for it finds a whole delivery.
+not sent again: Azure keeps them for a week. Last comes ``delivery.json``, which says what the folder holds. Until
+then ``delivery.under_way`` is there, and nothing is taken in from the folder.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from lakehouse import ingest
+from lakehouse.delivery import MANIFEST, UNDER_WAY
 from lakehouse.errors import LakehouseError
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient
 
-MANIFEST = "delivery.json"
 NO_CONTAINER = "ContainerNotFound"
 BLOCK_BYTES = 8 << 20
 RETRIES = 3
@@ -104,11 +104,13 @@ def upload(
                 reports.append(Sent(file.name, file.size, 0, already_there=True))
                 continue
             # While a file is on its way the folder is not what the old word says.
+            _run(place, _write(place.blob(UNDER_WAY), b""))
             _run(place, _remove(place.blob(MANIFEST)))
             with delivery.open(file.name, file.sha256) as stream:
                 sent = _run(place, _send(place.blob(file.name), file, stream, progress))
             reports.append(Sent(file.name, file.size, sent, already_there=False))
         _run(place, _write(place.blob(MANIFEST), told))
+        _run(place, _remove(place.blob(UNDER_WAY)))
     return reports
 
 
@@ -226,7 +228,7 @@ def _explained(place: _Place) -> Iterator[None]:
         status = getattr(error, "status_code", None)
         if _code(error) == NO_CONTAINER:
             what = f"There is no container {place.container} in that account."
-            mend = "Look at the address; deploy/azure makes the containers bronze, silver and gold."
+            mend = "Look at the address; deploy/azure makes the containers landing, bronze, silver and gold."
         elif isinstance(error, ClientAuthenticationError) or status in (401, 403):
             what = f"You may not write to {place.address}: {_first_line(error)}"
             mend = "Sign in (`az login`), or ask for the role Storage Blob Data Contributor on the container."

@@ -98,9 +98,12 @@ class Registry:
         if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).exists():
             return []
         with self._explained():
-            found = self._client().search_model_versions(f"name = '{self._full_name(model)}'")
+            client, name = self._client(), self._full_name(model)
+            found = client.search_model_versions(f"name = '{name}'") if self._is_registered(name) else []
             aliases = self._aliases(model) if found else {}
-            return sorted((self._version(model, one, aliases) for one in found), key=lambda version: version.number)
+            # A search in Unity Catalog does not tell the tags.
+            whole = (client.get_model_version(name, one.version) for one in found)
+            return sorted((self._version(model, one, aliases) for one in whole), key=lambda version: version.number)
 
     def champion(self, model: str) -> Version | None:
         """The version that scores, if there is one; raises as :meth:`versions`."""
@@ -235,7 +238,7 @@ class Registry:
                     pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
                 )
         full_name = self._full_name(name)
-        if not client.search_registered_models(f"name = '{full_name}'"):
+        if not self._is_registered(full_name):
             client.create_registered_model(full_name)
         made = client.create_model_version(
             full_name,
@@ -265,11 +268,27 @@ class Registry:
     def _experiment(self, name: str) -> str:
         mlflow = _quiet_mlflow()
         local = self._uri.startswith(_SQLITE)
-        title = f"/Shared/customer_intelligence_lakehouse/{name}" if self._uri.startswith(_DATABRICKS) else name
+        title = self._experiment_name(name)
         found = mlflow.get_experiment_by_name(title)
         if found is not None:
             return str(found.experiment_id)
         return str(mlflow.create_experiment(title, str(self._folder / "mlartifacts") if local else None))
+
+    def _experiment_name(self, model: str) -> str:
+        """On Databricks it is a path; in a folder that everybody has, because MLflow makes none."""
+        if not self._uri.startswith(_DATABRICKS):
+            return model
+        return f"/Shared/customer_intelligence_lakehouse_{settings.databricks_prefix()}_{model}"
+
+    def _is_registered(self, full_name: str) -> bool:
+        mlflow = _quiet_mlflow()
+        try:
+            self._client().get_registered_model(full_name)
+        except mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+        return True
 
     def _full_name(self, model: str) -> str:
         mlflow = _quiet_mlflow()

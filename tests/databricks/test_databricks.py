@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 
@@ -224,6 +225,18 @@ def test_no_model_knows_of_databricks() -> None:
     }
     assert len(code) > 120
     assert {file.name: words for file, text in code.items() if (words := databricks_words(text))} == {}
+
+
+@pytest.mark.parametrize("layer", ["bronze", "ml", "quality"])
+def test_what_is_read_is_in_the_schema_that_commands_write_to(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (settings.DBT_PROJECT / "models" / layer / "_sources.yml").read_text()
+    (source,) = yaml.load(text, yaml.CSafeLoader)["sources"]
+    schema = jinja2.Environment(autoescape=True).from_string(source["schema"])
+    for prefix in ("dev_ann", "prod"):
+        monkeypatch.setenv("DATABRICKS_SCHEMA", prefix)
+        target = {"type": "databricks", "schema": prefix}
+        assert schema.render(target=target) == settings.databricks_schema(layer)
+    assert schema.render(target={"type": "lakehouse", "schema": "silver"}) == layer
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,17 @@ from deltalake import DeltaTable
 from expectations import results
 from lakehouse import auto_loader, catalog, ingest, pipeline, session, tables, unity
 from lakehouse.catalog import TableName
+from lakehouse.errors import LakehouseError
 from lakehouse.unity import Unity
 from ml import data
+from ml.contracts import CONTRACTS
 from ml.data import Origin
 
 READS = {"weekly_revenue": ("week_start", "revenue", "is_complete"), "customer_360": ("customer_unique_id",)}
 NOWHERE = Path("/nowhere/at/all")
 TABLE = TableName("ml", "similar_products")
 KEPT = TableName("ml", "drift")
+NEW = TableName("ml", "buy_again")
 
 
 def main() -> None:
@@ -40,6 +43,7 @@ def main() -> None:
     with mock.patch.object(unity, "opened", return_value=place):
         told = {"checks": checks(), **models(place), **put_back(place, warehouse / "dev_ml.db" / TABLE.name)}
     told["bronze"] = bronze(Unity(spark, lambda layer: f"auto_{layer}"), landing, out.parent)
+    told["again"] = again(Unity(spark, lambda layer: f"again_{layer}"), landing, out.parent)
     out.write_text(json.dumps(told, default=str))
     spark.stop()
 
@@ -60,6 +64,44 @@ def bronze(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
         told[time] = sorted((one.file, one.rows, one.rejected, one.already_there) for one in reports)
     for table in place.tables(["bronze"]):
         told[table.name] = place.table(table.quoted).drop("_ingested_at").toArrow().to_pylist()
+    return told
+
+
+def again(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
+    """What one stream, which does not forget what it has seen, makes of a file that comes again and changes."""
+    current = folder / "current"
+    current.mkdir()
+    file = current / "clickstream_events.csv"
+    header, *lines = (landing / file.name).read_text().splitlines(keepends=True)
+    told: dict[str, Any] = {}
+
+    def take(day: date | None = None) -> list[tuple[int, int, bool]]:
+        checked = ingest.check("olist", [current], day)
+        reports = auto_loader.take_in(place, checked, folder / "checkpoints that stay", "binaryFile", {})
+        return [(one.rows, one.rejected, one.already_there) for one in reports]
+
+    file.write_text("".join([header, *lines[:3]]))
+    try:
+        with tables.writing(place, ["bronze"]):
+            take()
+            raise RuntimeError
+    except RuntimeError:
+        told["put back"] = [table.name for table in place.tables(["bronze"])]
+    told["after a failed gate"] = take()
+    file.write_text("".join([header, *lines[3:5]]))
+    told["under the same name"] = take()
+    dated = folder / "dated"
+    dated.mkdir()
+    (dated / file.name).write_text("".join([header, *lines[5:6]]))
+    other = ingest.check("olist", [dated], date(2018, 9, 1))
+    auto_loader.take_in(place, other, folder / "checkpoints that stay", "binaryFile", {})
+    told["unchanged, without a day"] = take()
+    for name, content in (("changed, without a day", lines[6]), ("unreadable", "torn\n")):
+        file.write_text(header + content)
+        try:
+            take(date(2018, 9, 2) if name == "unreadable" else None)
+        except LakehouseError as error:
+            told[name] = error.what
     return told
 
 
@@ -85,17 +127,21 @@ def models(place: Unity) -> dict[str, Any]:
 def put_back(place: Unity, folder: Path) -> dict[str, Any]:
     """What is left of a step that failed; read without Spark, which cannot (docs/databricks.md)."""
     before = place.version(TABLE)
+    place.sql(f"drop table {NEW.quoted}")
+    place.sql("create view ml.seen as select 1 as one")
     try:
         with tables.writing(place, ["ml"]):
             origin = Origin("forecast", 3, date(2018, 8, 3), datetime(2018, 9, 1, tzinfo=UTC))
             data.write(place, {TABLE.name: similar("broken")}, origin)
-            place.sql("create table ml.new (id int) using delta")
+            place.create(NEW, CONTRACTS[NEW.name].schema)
+            place.sql("create table ml.of_somebody_else (id int) using delta")
             raise RuntimeError
     except RuntimeError:
         pass
     return {
         "after": DeltaTable(folder).to_pyarrow_table()["product_id"].to_pylist(),
-        "new_is_gone": TableName("ml", "new") not in place.tables(["ml"]),
+        "new_is_gone": NEW not in place.tables(["ml"]),
+        "strange_is_there": TableName("ml", "of_somebody_else") in place.tables(["ml"]),
         "newer": DeltaTable(folder).version() > before,
     }
 

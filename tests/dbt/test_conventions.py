@@ -12,6 +12,8 @@ from dbt.cli.main import dbtRunner
 
 from bi import er_diagram
 from lakehouse import settings
+from lakehouse.catalog import TableName
+from lakehouse.written import tables_of
 
 # What the embedded engine lacks, and what would make a table differ from run to run.
 FORBIDDEN = (
@@ -55,6 +57,17 @@ def snapshots(manifest: Any) -> list[Any]:
 
 def attached_tests(manifest: Any, model: Any) -> list[Any]:
     return [node for node in manifest.nodes.values() if getattr(node, "attached_node", None) == model.unique_id]
+
+
+def test_the_tables_that_a_failed_step_may_put_back_are_those_that_are_written(manifest: Any) -> None:
+    kinds = ("model", "snapshot", "seed")
+    built = {TableName(node.schema, node.name) for node in manifest.nodes.values() if node.resource_type in kinds}
+    read = {
+        TableName(node.schema, node.name) for node in manifest.sources.values() if node.schema in ("bronze", "ml")
+    }
+    assert len(built) > 60
+    assert tables_of(("silver", "gold")) == built
+    assert tables_of(("bronze", "ml")) >= read
 
 
 def test_a_model_has_one_yaml_of_its_own_name(manifest: Any) -> None:

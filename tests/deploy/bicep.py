@@ -24,7 +24,8 @@ REQUIRED, READ_ONLY = 1, 2
 META = {"parent", "scope", "dependsOn"}
 """What Bicep itself reads."""
 ALERTS = {50, 80, 100}
-CONTAINERS = {"bronze", "silver", "gold"}
+CONNECTOR = "connectorPrincipalId"
+CONTAINERS = {"landing", "bronze", "silver", "gold"}
 ROLES = {
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
@@ -140,6 +141,8 @@ def _safety_faults(templates: Mapping[str, Template]) -> Iterator[str]:
         for role in template.of_type("Microsoft.Authorization/roleAssignments"):
             if "scope" not in role:
                 yield f"{path}: a role is given over a whole group of resources"
+            elif str(role["scope"]) in CONTAINERS - {"landing"} and role["properties"]["principalId"] != CONNECTOR:
+                yield f"{path}: others than Unity Catalog may write beside the tables of {role['scope']}"
         for role in sorted(
             set(re.findall(r"'([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'", template.text)) - set(ROLES)
         ):

@@ -28,7 +28,6 @@ ENVIRONMENT = {
     "LAKEHOUSE_WAREHOUSE",
     "LAKEHOUSE_SITE",
     "LAKEHOUSE_CHECKPOINTS",
-    "DATABRICKS_HOST",
     "DATABRICKS_HTTP_PATH",
     "DATABRICKS_CATALOG",
     "DATABRICKS_SCHEMA",
@@ -36,6 +35,8 @@ ENVIRONMENT = {
     "MLFLOW_REGISTRY_URI",
 }
 """Without them a task would not find the tables, or write where nobody looks."""
+RESOLVED = {"workspace.current_user.short_name"}
+"""What is known of a workspace in any bundle. Its address is empty unless the bundle itself names it."""
 TAGS = {"project", "environment", "cost_center"}
 GATED = ("silver", "gold", "marts")
 NODE_TYPES = ("dbt_task", "python_wheel_task", "power_bi_task")
@@ -137,6 +138,8 @@ def _reference_faults(bundle: Tree) -> Iterator[str]:
     written = "\n".join(texts(bundle))
     for name in sorted(set(re.findall(r"\$\{var\.(\w+)\}", written)) - set(bundle["variables"])):
         yield f"there is no variable {name}"
+    for name in sorted(set(re.findall(r"\$\{(workspace\.[\w.]+)\}", written)) - RESOLVED):
+        yield f"{name} may be empty"
     for kind, key in sorted(set(re.findall(r"\$\{resources\.(\w+)\.(\w+)\.\w+\}", written))):
         if key not in bundle["resources"].get(kind, {}):
             yield f"there is no resource {kind}.{key}"

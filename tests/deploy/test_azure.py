@@ -37,11 +37,11 @@ FAULTS = [
     # The lake is closed.
     (LAKE, "allowBlobPublicAccess: false", "allowBlobPublicAccess: true", "allowBlobPublicAccess is not False"),
     (LAKE, "    allowBlobPublicAccess: false\n", "", "allowBlobPublicAccess is not False"),
-    (LAKE, "publicAccess: 'None'", "publicAccess: 'Blob'", "the container bronze may be public"),
+    (LAKE, "publicAccess: 'None'", "publicAccess: 'Blob'", "the container landing may be public"),
     (LAKE, "allowSharedKeyAccess: false", "allowSharedKeyAccess: true", "allowSharedKeyAccess is not False"),
     (LAKE, "'TLS1_2'", "'TLS1_0'", "minimumTlsVersion is not TLS1_2"),
     (LAKE, "isHnsEnabled: true", "isHnsEnabled: false", "isHnsEnabled is not True"),
-    (LAKE, "  name: 'silver'", "  name: 'middle'", "the containers are bronze, gold, middle"),
+    (LAKE, "  name: 'silver'", "  name: 'middle'", "the containers are bronze, gold, landing, middle"),
     (
         LAKE,
         "output storageAccount string = account.name",
@@ -57,9 +57,15 @@ FAULTS = [
     ),
     (
         LAKE,
-        "  scope: bronze\n  name: guid(bronze.id, uploaders",
-        "  name: guid(bronze.id, uploaders",
+        "  scope: landing\n  name: guid(landing.id, uploaders",
+        "  name: guid(landing.id, uploaders",
         "over a whole group",
+    ),
+    (
+        LAKE,
+        "  scope: landing\n  name: guid(landing.id, uploaders",
+        "  scope: bronze\n  name: guid(bronze.id, uploaders",
+        "others than Unity Catalog may write beside the tables of bronze",
     ),
     (VAULT, "enablePurgeProtection: true", "enablePurgeProtection: false", "enablePurgeProtection is not true"),
     (VAULT, "enableRbacAuthorization: true", "enableRbacAuthorization: false", "enableRbacAuthorization is not true"),

@@ -128,6 +128,7 @@ FAULTS = [
     (JOB, "        cost_center: ${var.cost_center}\n\n", "\n", "the job lakehouse has no tag cost_center"),
     # The cluster knows where things are, and no secret.
     (JOB, "              LAKEHOUSE_WAREHOUSE: /local_disk0/lakehouse\n", "", "is not told LAKEHOUSE_WAREHOUSE"),
+    (JOB, "DATABRICKS_CATALOG: ${var.catalog}", "X: ${workspace.host}", "workspace.host may be empty"),
     (JOB, "spark.sql.session.timeZone: UTC", "fs.azure.account.key.lake: x", "in its Spark configuration"),
     # A run is alone, ends, is heard of, and says what it tries again.
     (JOB, "max_concurrent_runs: 1", "max_concurrent_runs: 2", "two runs at a time"),

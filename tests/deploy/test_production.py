@@ -6,11 +6,9 @@ import re
 import shlex
 from decimal import ROUND_HALF_UP, Decimal
 from math import prod
-from typing import get_args
 
 import pytest
 
-from lakehouse.session import Engine
 from lakehouse.settings import ROOT
 from tests.deploy.bundle import merged, read
 from tests.deploy.wheel import command_fault
@@ -85,10 +83,3 @@ def test_every_task_is_in_the_picture() -> None:
     job = merged(read(optional=()), "prod")["resources"]["jobs"]["lakehouse"]
     picture = PAGE.split("## The job")[1].split("```")[1]
     assert {task["task_key"] for task in job["tasks"]} <= set(re.findall(r"\w+", picture))
-
-
-def test_the_page_says_whether_the_engine_of_the_job_exists() -> None:
-    job = merged(read(), "prod")["resources"]["jobs"]["lakehouse"]
-    (cluster,) = (one["new_cluster"] for one in job["job_clusters"])
-    exists = cluster["spark_env_vars"]["LAKEHOUSE_TARGET"] in get_args(Engine)
-    assert exists != ("It has no such engine yet" in PAGE), "engine and page have changed apart"

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from lakehouse import upload as uploading
 from lakehouse.cli import app
+from lakehouse.delivery import MANIFEST, UNDER_WAY
 from lakehouse.errors import LakehouseError
-from lakehouse.upload import MANIFEST, upload
+from lakehouse.upload import upload
 from tests.conftest import need
 from tests.deploy import azurite
 from tests.deploy.azurite import Azurite
@@ -114,9 +115,13 @@ def test_an_upload_that_was_cut_goes_on_where_it_was(lake: Azurite, shop: Path) 
     there = content(lake, "cut")
     assert BIG not in there
     assert MANIFEST not in there
+    assert UNDER_WAY in there
     reports = {report.file: report for report in upload("olist", [shop], lake.address("cut"))}
     assert reports[BIG] == (BIG, size, size - 2 * BLOCK, False)
-    assert content(lake, "cut")[BIG] == (shop / BIG).read_bytes()
+    there = content(lake, "cut")
+    assert there[BIG] == (shop / BIG).read_bytes()
+    assert MANIFEST in there
+    assert UNDER_WAY not in there
 
 
 def test_blocks_of_another_content_are_not_taken(lake: Azurite, shop: Path, tmp_path: Path) -> None:

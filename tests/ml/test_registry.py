@@ -15,6 +15,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.entities.model_registry.model_version_search import ModelVersionSearch
+from mlflow.store._unity_catalog.registry.rest_store import _require_arg_unspecified
+from mlflow.store.entities.paged_list import PagedList
 from mlflow.telemetry.utils import is_telemetry_disabled
 
 from lakehouse.errors import LakehouseError
@@ -218,6 +221,49 @@ def test_in_unity_catalog_a_name_has_three_parts(
     monkeypatch.setenv("DATABRICKS_CATALOG", "shop")
     monkeypatch.setenv("DATABRICKS_SCHEMA", schema)
     assert registry._full_name("churn") == expected
+
+
+@pytest.fixture
+def like_unity_catalog(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Over a store that searches as that of Unity Catalog: versions without tags, and models without a filter."""
+    store = registry._client()._get_registry_client().store
+    search = store.search_model_versions
+
+    def versions(*args: Any) -> PagedList[ModelVersionSearch]:
+        found = search(*args)
+        lean = [ModelVersionSearch(one.name, one.version, one.creation_timestamp, run_id=one.run_id) for one in found]
+        return PagedList(lean, None)
+
+    def models(filter_string: str | None, *_: Any) -> PagedList[Any]:
+        _require_arg_unspecified("filter_string", filter_string)
+        return PagedList([], None)
+
+    monkeypatch.setattr(store, "search_model_versions", versions)
+    monkeypatch.setattr(store, "search_registered_models", models)
+    return registry
+
+
+def test_models_are_registered_and_found_where_searching_tells_little(
+    like_unity_catalog: Registry, mean_model: str, candidate: Candidate
+) -> None:
+    assert like_unity_catalog.versions("mean") == []
+    first, is_new = register(like_unity_catalog, candidate)
+    assert is_new
+    assert register(like_unity_catalog, candidate) == (first, False)
+    second, _ = register(like_unity_catalog, replace(candidate, card="Another."))
+    like_unity_catalog.settle(second, PROMOTE)
+    found = like_unity_catalog.champion("mean")
+    assert found is not None
+    assert (found.number, found.primary, found.content) == (2, "mae", second.content)
+
+
+@pytest.mark.parametrize(("schema", "expected"), [("dev_ann", "dev_ann_churn"), ("prod", "prod_churn")])
+def test_an_experiment_on_databricks_needs_no_folder_and_is_of_one_target(
+    schema: str, expected: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_SCHEMA", schema)
+    monkeypatch.setattr(registry, "_uri", "databricks")
+    assert registry._experiment_name("churn") == f"/Shared/customer_intelligence_lakehouse_{expected}"
 
 
 def test_a_database_that_is_none_is_said(gold: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import struct
 import zipfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.delivery import Delivery
+from lakehouse.delivery import MANIFEST, UNDER_WAY, Delivery
 from lakehouse.errors import LakehouseError
 
 FILES = {"a.csv": b"x,y\n1,2\n", "b.csv": b"x\n" + b"0123456789abcdef" * 40_000}
@@ -54,6 +55,33 @@ def test_every_kind_of_delivery_reads_the_same(make: Callable[[Path], Path], tmp
         with delivery.open(name, delivery.sha256(name)) as stream:
             assert list(stream) == content.splitlines(keepends=True)
     assert sorted(tmp_path.rglob("*")) == before, "nothing is unpacked to disk"
+
+
+def told(at: Path, **digests: str) -> None:
+    files = [{"name": f"{name}.csv", "sha256": digest} for name, digest in digests.items()]
+    (at / MANIFEST).write_text(json.dumps({"files": files}))
+
+
+def test_a_folder_is_whole_if_its_files_are_those_that_the_uploader_sent(tmp_path: Path) -> None:
+    at = folder(tmp_path / "in")
+    Delivery(at).require_whole(FILES)
+    a, b = (hashlib.sha256(content).hexdigest() for content in FILES.values())
+    told(at, a=a, b=b)
+    Delivery(at).require_whole(FILES)
+    for digests in ({"a": a, "b": a}, {"a": a}):
+        told(at, **digests)
+        with pytest.raises(LakehouseError, match=r"^b\.csv in .* is not what delivery\.json says"):
+            Delivery(at).require_whole(FILES)
+    (at / MANIFEST).write_text('{"files": [')
+    with pytest.raises(LakehouseError, match=r"is not what delivery\.json says"):
+        Delivery(at).require_whole(FILES)
+
+
+def test_a_folder_that_is_being_filled_is_not_whole(tmp_path: Path) -> None:
+    at = folder(tmp_path / "in")
+    (at / UNDER_WAY).touch()
+    with pytest.raises(LakehouseError, match="is being filled"):
+        Delivery(at).require_whole(FILES)
 
 
 def test_files_in_sub_folders_of_a_folder_do_not_count(tmp_path: Path) -> None:

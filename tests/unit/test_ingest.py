@@ -18,6 +18,7 @@ import pytest
 
 from lakehouse import catalog, ingest, tables
 from lakehouse.catalog import TableName
+from lakehouse.delivery import UNDER_WAY
 from lakehouse.errors import LakehouseError
 from lakehouse.ingest import DELIVERIES, REJECTED_ROWS, FileReport
 from lakehouse.landing import BEHAVIOUR, OLIST
@@ -196,6 +197,13 @@ def test_a_changed_file_is_a_new_batch_and_the_others_stay(files: Path, warehous
     assert changed == {TABLE_OF[SELLERS], DELIVERIES}
     batches = delta.query(warehouse, "select count(*) as n from bronze__sellers group by _batch_id order by n")
     assert [batch["n"] for batch in batches] == [12, 13]
+
+
+def test_nothing_is_taken_from_a_folder_while_it_is_filled(files: Path, warehouse: Path) -> None:
+    (files / UNDER_WAY).touch()
+    with pytest.raises(LakehouseError, match="is being filled"):
+        take_in(files, warehouse)
+    assert not warehouse.exists()
 
 
 def test_an_older_delivery_that_comes_again_changes_nothing(files: Path, shop: Path, warehouse: Path) -> None:

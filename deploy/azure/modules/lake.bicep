@@ -1,4 +1,4 @@
-// The lake: three containers, no keys, no public blobs.
+// The lake: a container for deliveries and one a layer, no keys, no public blobs.
 param name string
 param location string
 param tags object
@@ -58,6 +58,14 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   }
 }
 
+resource landing 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = {
+  parent: blobs
+  name: 'landing'
+  properties: {
+    publicAccess: 'None'
+  }
+}
+
 resource bronze 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = {
   parent: blobs
   name: 'bronze'
@@ -96,7 +104,7 @@ resource ageing 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01
           definition: {
             filters: {
               blobTypes: ['blockBlob']
-              prefixMatch: ['bronze/landing']
+              prefixMatch: ['landing/']
             }
             actions: {
               baseBlob: {
@@ -109,6 +117,16 @@ resource ageing 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01
         }
       ]
     }
+  }
+}
+
+resource connectorLanding 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: landing
+  name: guid(landing.id, connectorPrincipalId, storageBlobDataContributor)
+  properties: {
+    principalId: connectorPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
   }
 }
 
@@ -142,10 +160,10 @@ resource connectorGold 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Those who deliver reach the container of the deliveries and no other.
+// Those who deliver reach the container of the deliveries and no other: who may write beside a table may forge its log.
 resource uploaders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: bronze
-  name: guid(bronze.id, uploadersGroupId, storageBlobDataContributor)
+  scope: landing
+  name: guid(landing.id, uploadersGroupId, storageBlobDataContributor)
   properties: {
     principalId: uploadersGroupId
     principalType: 'Group'
@@ -154,8 +172,8 @@ resource uploaders 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource factory 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(factoryPrincipalId)) {
-  scope: bronze
-  name: guid(bronze.id, 'factory', storageBlobDataContributor)
+  scope: landing
+  name: guid(landing.id, 'factory', storageBlobDataContributor)
   properties: {
     principalId: factoryPrincipalId
     principalType: 'ServicePrincipal'
