@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+from itertools import count
 from pathlib import Path
 
+import gevent
 from locust import FastHttpUser, constant_throughput, task
 
 KEYS = json.loads(Path(os.environ["SERVING_KEYS"]).read_text())
 RATE = float(os.environ["SERVING_RATE_OF_EACH"])
+NUMBERS = count()
 
 
 class Client(FastHttpUser):
@@ -19,7 +22,9 @@ class Client(FastHttpUser):
     wait_time = constant_throughput(RATE)
 
     def on_start(self) -> None:
-        self.draw = random.Random(0)  # noqa: S311
+        self.draw = random.Random(next(NUMBERS))  # noqa: S311
+        # Clients that begin at the same moment would stay in step, and wait for each other.
+        gevent.sleep(self.draw.random() / RATE)
 
     @task(10)
     def customer(self) -> None:
