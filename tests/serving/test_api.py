@@ -415,3 +415,10 @@ def test_an_answer_that_the_schema_does_not_foresee_is_found(
     with running(service) as there, pytest.raises(FailureGroup) as found:
         try_what_the_schema_says(there.address, examples=1)
     assert said in str(found.value.exceptions)
+
+
+def test_the_body_of_an_answer_does_not_wait_for_the_head_to_be_confirmed() -> None:
+    with server.listen("127.0.0.1", 0, 1) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
