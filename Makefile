@@ -56,9 +56,9 @@ check-serving: .venv/.installed ## Azure ML's loaders and server read and run de
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-serving/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/dbt_adapter REQUIRE_DEPLOY=1 .venv-serving/bin/python -m pytest -p no:xdist tests/serving/test_deployment.py
 
-bench-serving: .venv/.installed ## Load test of lakehouse serve. WAREHOUSE=...; ARGS=--spark: the notebook project's way beside it (Java 17).
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock locust==2.47.0
-	@$(BIN)/python -m benchmarks.serving $(or $(WAREHOUSE),warehouse) $(ARGS)
+bench-serving: .venv/.installed ## Load test of lakehouse serve. Needs Go. WAREHOUSE=...; ARGS=--spark: the notebook project's way beside it (Java 17).
+	@GOBIN=$(CURDIR)/.bench_tools go install github.com/tsenart/vegeta/v12@v12.12.0
+	@VEGETA=$(CURDIR)/.bench_tools/vegeta $(BIN)/python -m benchmarks.serving $(or $(WAREHOUSE),warehouse) $(ARGS)
 
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)

@@ -1,7 +1,8 @@
 """How fast `lakehouse serve` answers, and how the notebook project's way compares:
 `python -m benchmarks.serving WAREHOUSE [--seconds 30] [--rate 200] [--spark]`.
 
-Locust sends the requests over loopback to one worker. The notebook project's ``score.py`` held a Spark session and
+Vegeta sends the requests over loopback to one worker, at a steady rate whatever the answers take (a load generator in
+Python takes longer for a request than the server does). The notebook project's ``score.py`` held a Spark session and
 called ``recommendForUserSubset`` for each request; ``--spark`` does that with the factors of the champion. Nothing
 else should run meanwhile; where something does, only the ratio says something.
 """
@@ -9,6 +10,7 @@ else should run meanwhile; where something does, only the ratio says something.
 from __future__ import annotations
 
 import argparse
+import base64
 import csv
 import json
 import os
@@ -33,8 +35,9 @@ from ml.recommender.model import FACTORS
 from ml.recommender.recommender import Recommender
 from ml.registry import Registry
 
-USERS = 20
-"""How many clients send requests at the same time."""
+VEGETA = os.environ.get("VEGETA") or "vegeta"
+KINDS = {"a customer": 10, "somebody unknown": 3, "a product": 3, "a basket": 2, "views": 1, "a risk": 1}
+"""What is asked, and how often in twenty requests."""
 SAMPLE = 2_000
 COLD = 6
 """How many requests are sent one after the other to compare with Spark."""
@@ -95,34 +98,55 @@ def processor_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(address: str, rate: float, seconds: int, there: dict[str, list[str]]) -> list[dict[str, str]]:
-    """Locust's table, a row per kind of request and one for all."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "keys.json").write_text(json.dumps(there))
-        environment = os.environ | {
-            "SERVING_KEYS": str(Path(folder) / "keys.json"),
-            "SERVING_RATE_OF_EACH": str(rate / USERS),
-        }
-        words = ["--headless", "--users", USERS, "--spawn-rate", USERS, "--run-time", f"{seconds}s", "--only-summary"]
-        words += ["--host", address, "--csv", f"{folder}/locust", "--reset-stats", "--stop-timeout", "5"]
-        done = subprocess.run(  # noqa: S603
-            [
-                sys.executable,
-                "-m",
-                "locust",
-                "--locustfile",
-                str(ROOT / "benchmarks" / "serving_load.py"),
-                *map(str, words),
-            ],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+def requests(address: str, count: int, there: dict[str, list[str]]) -> list[tuple[str, str, object]]:
+    """What to send, drawn with a seed: the kind, the address, and the body or None."""
+    draw = random.Random(0)  # noqa: S311
+    found: list[tuple[str, str, object]] = []
+    for kind in draw.choices(list(KINDS), list(KINDS.values()), k=count):
+        body: object = None
+        path = "recommendations"
+        if kind == "a customer":
+            path += f"/{draw.choice(there['people'])}"
+        elif kind == "somebody unknown":
+            path += f"/new-{draw.random()}"
+        elif kind == "a product":
+            path = f"similar/{draw.choice(there['products'])}"
+        elif kind == "a risk":
+            path = f"risks/{draw.choice(there['at_risk'])}"
+        elif kind == "a basket":
+            body = {"basket": draw.sample(there["products"], draw.choice((1, 1, 1, 2, 3)))}
+        else:
+            body = {"views": draw.sample(there["products"], 5), "state": "SP"}
+        found.append((kind, f"{address}/{path}", body))
+    return found
+
+
+def load(asked: list[tuple[str, str, object]], rate: int, seconds: int) -> list[tuple[str, int, float]]:
+    """Send them: kind, status and milliseconds of each."""
+    header = {"Content-Type": ["application/json"]}
+    lines = [
+        json.dumps(
+            {"method": "GET", "url": url}
+            if body is None
+            else {
+                "method": "POST",
+                "url": url,
+                "header": header,
+                "body": base64.b64encode(json.dumps(body).encode()).decode(),
+            }
         )
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
-        with (Path(folder) / "locust_stats.csv").open() as table:
-            return list(csv.DictReader(table))
+        for _, url, body in asked
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        targets, hits = Path(folder) / "targets.json", Path(folder) / "hits.bin"
+        targets.write_text("\n".join(lines) + "\n")
+        words = ["-format=json", f"-targets={targets}", f"-rate={rate}", f"-duration={seconds}s", f"-output={hits}"]
+        subprocess.run([VEGETA, "attack", *words], check=True)  # noqa: S603
+        told = subprocess.run(  # noqa: S603
+            [VEGETA, "encode", "-to=csv", str(hits)], check=True, capture_output=True, text=True
+        )
+    rows = list(csv.reader(told.stdout.splitlines()))
+    return [(asked[int(row[8]) % len(asked)][0], int(row[1]), int(row[2]) / 1e6) for row in rows]
 
 
 def milliseconds(ask: Callable[[str], object], people: Sequence[str]) -> list[float]:
@@ -190,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
     parser.add_argument("warehouse", type=Path)
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--spark", action="store_true")
     told = parser.parse_args()
     warehouse = told.warehouse.resolve()
@@ -201,14 +225,17 @@ def main() -> None:
     with served(warehouse) as (address, ready, process):
         print(f"ready after {ready:.2f} s, with {peak_memory(process):.0f} MB")
         before = processor_seconds(process)
-        rows = load(address, told.rate, told.seconds, there)
+        hits = load(requests(address, told.rate * told.seconds, there), told.rate, told.seconds)
         spent = 1000 * (processor_seconds(process) - before)
-        for row in rows:
+        for kind in (*KINDS, "all"):
+            of_kind = [hit for hit in hits if kind in (hit[0], "all")]
+            took = statistics.quantiles((hit[2] for hit in of_kind), n=100)
+            failed = sum(hit[1] != 200 for hit in of_kind)
             print(
-                f"{row['Name']:>18}: {float(row['Requests/s']):6.1f} a second, {row['Failure Count']} failed, "
-                f"50 % within {row['50%']} ms, 99 % within {row['99%']} ms, all within {row['100%']} ms"
+                f"{kind:>18}: {len(of_kind) / told.seconds:6.1f} a second, {failed} failed, 50 % within "
+                f"{took[49]:.1f} ms, 99 % within {took[98]:.1f} ms, all {max(hit[2] for hit in of_kind):.1f} ms"
             )
-        print(f"{spent / int(rows[-1]['Request Count']):.2f} ms of a processor each, whatever else runs")
+        print(f"{spent / len(hits):.2f} ms of a processor each, whatever else runs")
         print(f"{peak_memory(process):.0f} MB at most")
         if told.spark:
             with registry.folder(champion) as folder, tempfile.TemporaryDirectory() as temporary:
