@@ -73,7 +73,7 @@ lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every ta
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint dbt_project/models
+	@$(BIN)/sqlfluff lint --processes 0 dbt_project/models
 	@for target in local spark databricks; do \
 	  $(BIN)/dbt --quiet parse --no-partial-parse --target $$target --project-dir dbt_project --profiles-dir profiles \
 	    --target-path target/lint_$$target --warn-error-options '{"error": ["Deprecations"]}' || exit 1; \
