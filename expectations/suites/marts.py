@@ -12,9 +12,93 @@ ALL_TABLES = Suite(
     owner=ANALYTICS,
     measure="""
     select
+        'customer_offers' as key,
+        count(*) as row_count
+    from gold.customer_offers
+
+    union all
+
+    select
         'customer_risk' as key,
         count(*) as row_count
     from gold.customer_risk
+
+    union all
+
+    select
+        'executive_overview' as key,
+        count(*) as row_count
+    from gold.executive_overview
+
+    union all
+
+    select
+        'forecast_accuracy' as key,
+        count(*) as row_count
+    from gold.forecast_accuracy
+
+    union all
+
+    select
+        'forecast_errors' as key,
+        count(*) as row_count
+    from gold.forecast_errors
+
+    union all
+
+    select
+        'model_status' as key,
+        count(*) as row_count
+    from gold.model_status
+
+    union all
+
+    select
+        'report_status' as key,
+        count(*) as row_count
+    from gold.report_status
+
+    union all
+
+    select
+        'retention_campaign' as key,
+        count(*) as row_count
+    from gold.retention_campaign
+
+    union all
+
+    select
+        'revenue_outlook' as key,
+        count(*) as row_count
+    from gold.revenue_outlook
+
+    union all
+
+    select
+        'risk_grid' as key,
+        count(*) as row_count
+    from gold.risk_grid
+
+    union all
+
+    select
+        'sales_breakdown' as key,
+        count(*) as row_count
+    from gold.sales_breakdown
+
+    union all
+
+    select
+        'segment_summary' as key,
+        count(*) as row_count
+    from gold.segment_summary
+
+    union all
+
+    select
+        'weekly_performance' as key,
+        count(*) as row_count
+    from gold.weekly_performance
 
     union all
 
