@@ -96,7 +96,7 @@ def run_dbt(
         *("--target", target, "--log-path", str(settings.DBT_PROJECT / "logs")),
         *("--log-level", "none", "--log-level-file", "info"),
         # The manifest would be written twice a step, for a second each; who needs it, documents.
-        *([] if command[0] == "docs" else ["--no-write-json"]),
+        *([] if command[0] in ("docs", "parse") else ["--no-write-json"]),
     ]
     answer = dbtRunner(callbacks=[on_event]).invoke(arguments)
     if isinstance(answer.exception, KeyboardInterrupt):
@@ -130,6 +130,7 @@ def document(target: str) -> Documentation:
     Raises:
         DbtFailed: the project does not parse, or a table cannot be described.
     """
+    run_dbt(["parse"], target)  # writes the manifest, which the docs do not when nothing is compiled
     run_dbt(["docs", "generate", "--static", "--no-compile"], target)
     folder = settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

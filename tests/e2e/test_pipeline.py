@@ -55,9 +55,10 @@ def test_layer_by_layer_on_an_empty_warehouse_east_of_greenwich(
 ) -> None:
     """Another way to the same tables, on a machine whose clock is ahead; that of the test before is behind."""
     layers = [("build", "--layer", layer) for layer in ("silver", "gold", "marts")]
-    for words in (("ingest", "--path", str(shop)), *layers):
+    for words in (("ingest", "--path", str(shop)), *layers, ("site",)):
         run = command(warehouse, *words, TZ="Asia/Tokyo")
         assert run.returncode == 0, run.stderr
+    assert (warehouse.parent / "site" / "index.html").is_file()
     assert differences(contents(shop_warehouse, ("gold",)), contents(warehouse, ("gold",))) == []
 
 
