@@ -6,10 +6,14 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lakehouse import settings
 from lakehouse.errors import LakehouseError, disk_full, is_disk_full
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 MAX_FAILURES_SHOWN = 10
 
@@ -61,44 +65,64 @@ class DbtFailed(LakehouseError):
         self.nodes = nodes
 
 
-def run_dbt(
-    command: Sequence[str], target: str, progress: Callable[[Progress], None] = lambda _: None
-) -> list[NodeResult]:
-    """Run a dbt command on the project.
+class Project:
+    """The dbt project on a target, read at the first command; those that follow go on with what was read."""
 
-    Args:
-        command: the words after ``dbt``, for example ``["build", "--selector", "gold"]``.
-        target: the profile's output to use.
-        progress: called as nodes finish.
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._manifest: Manifest | None = None
 
-    Returns:
-        A result per node that ran.
+    def run(
+        self,
+        command: Sequence[str],
+        progress: Callable[[Progress], None] = lambda _: None,
+        *,
+        artifacts: bool = False,
+    ) -> list[NodeResult]:
+        """Run a dbt command on the project.
 
-    Raises:
-        DbtFailed: the project does not parse, or a node failed; the message says which and why.
-    """
-    from dbt.cli.main import dbtRunner  # takes seconds to import: --help and bad input should not wait for it
+        Args:
+            command: the words after ``dbt``, for example ``["build", "--selector", "gold"]``.
+            progress: called as nodes finish.
+            artifacts: whether dbt writes its JSON files, which takes a second each time.
 
-    total = 0
-    done = 0
+        Returns:
+            A result per node that ran.
 
-    def on_event(event: Any) -> None:
-        nonlocal total, done
-        if event.info.name == "LogStartLine":
-            total = event.data.total
-        elif event.info.name == "NodeFinished":
-            done += 1
-            progress(Progress(done, total, event.data.node_info.node_name))
+        Raises:
+            DbtFailed: the project does not parse, or a node failed; the message says which and why.
+        """
+        writing = [] if artifacts else ["--no-write-json"]
+        if self._manifest is None:
+            read = self._invoke(["parse", *writing], lambda _: None)
+            _results(["parse"], read)
+            self._manifest = cast("Manifest", read.result)
+        return _results(command, self._invoke([*command, *writing], progress))
 
-    arguments = [
-        *command,
-        *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.PROFILES)),
-        *("--target", target, "--log-path", str(settings.DBT_PROJECT / "logs")),
-        *("--log-level", "none", "--log-level-file", "info"),
-        # The manifest would be written twice a step, for a second each; who needs it, documents.
-        *([] if command[0] in ("docs", "parse") else ["--no-write-json"]),
-    ]
-    answer = dbtRunner(callbacks=[on_event]).invoke(arguments)
+    def _invoke(self, command: Sequence[str], progress: Callable[[Progress], None]) -> dbtRunnerResult:
+        from dbt.cli.main import dbtRunner  # takes seconds to import: --help and bad input should not wait for it
+
+        total = 0
+        done = 0
+
+        def on_event(event: Any) -> None:
+            nonlocal total, done
+            if event.info.name == "LogStartLine":
+                total = event.data.total
+            elif event.info.name == "NodeFinished":
+                done += 1
+                progress(Progress(done, total, event.data.node_info.node_name))
+
+        arguments = [
+            *command,
+            *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.PROFILES)),
+            *("--target", self.target, "--log-path", str(settings.DBT_PROJECT / "logs")),
+            *("--log-level", "none", "--log-level-file", "info"),
+        ]
+        return dbtRunner(self._manifest, callbacks=[on_event]).invoke(arguments)
+
+
+def _results(command: Sequence[str], answer: dbtRunnerResult) -> list[NodeResult]:
     if isinstance(answer.exception, KeyboardInterrupt):
         raise answer.exception
     if answer.exception and is_disk_full(answer.exception):
@@ -130,8 +154,8 @@ def document(target: str) -> Documentation:
     Raises:
         DbtFailed: the project does not parse, or a table cannot be described.
     """
-    run_dbt(["parse"], target)  # writes the manifest, which the docs do not when nothing is compiled
-    run_dbt(["docs", "generate", "--static", "--no-compile"], target)
+    # A project of its own: what was built leaves its code in the manifest, also that of each test.
+    Project(target).run(["docs", "generate", "--static", "--no-compile"], artifacts=True)
     folder = settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for node in manifest["nodes"].values():

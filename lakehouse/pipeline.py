@@ -78,9 +78,9 @@ def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progres
     with tables.locked(place):
         # In a warehouse of an older version they may be missing; a session that is open would not find them.
         scores.prepare(place)
-        run_id = _run_id()
+        run_id, project = _run_id(), dbt_runner.Project(target)
         for layer in layers:
-            yield _build_step(layer, target, warehouse, run_id, progress)
+            yield _build_step(layer, project, warehouse, run_id, progress)
 
 
 def run(
@@ -115,12 +115,12 @@ def run(
     session.check_engine(target)
     checked = ingestion.check(source, paths, delivered_on)
     with tables.locked(tables.place(target, warehouse)):
-        run_id = _run_id()
+        run_id, project = _run_id(), dbt_runner.Project(target)
         yield _ingest_step(checked, target, warehouse, run_id, progress)
         for layer in LAYERS:
             if layer == "marts":
                 yield _score_step(None, target, warehouse, run_id, progress, training=training)
-            yield _build_step(layer, target, warehouse, run_id, progress)
+            yield _build_step(layer, project, warehouse, run_id, progress)
         if pages and target != "databricks":
             yield _site_step(target, warehouse, progress)
 
@@ -196,14 +196,15 @@ def _ingest_step(
     return StepReport("bronze", time.perf_counter() - started, files, [], checks)
 
 
-def _build_step(layer: str, target: str, warehouse: Path, run_id: str, progress: Progress) -> StepReport:
-    started = time.perf_counter()
+def _build_step(
+    layer: str, project: dbt_runner.Project, warehouse: Path, run_id: str, progress: Progress
+) -> StepReport:
+    started, target = time.perf_counter(), project.target
     with _all_or_nothing(layer, target, warehouse, run_id):
         try:
-            nodes = dbt_runner.run_dbt(
+            nodes = project.run(
                 # Unit tests are about the code, not about this data: they run with `dbt build` and `make test`.
                 ["build", "--selector", layer, "--exclude-resource-type", "unit_test"],
-                target,
                 lambda step: progress(step.node, step.done, step.total),
             )
         except dbt_runner.DbtFailed as failed:

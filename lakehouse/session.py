@@ -124,6 +124,8 @@ def _start_sail() -> SparkSession:
     session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
     # Ctrl-C ends the engine before it ends us. By default the client would ask it again for ten minutes.
     session.client.set_retry_policies([])
+    # Within one process no connection breaks, and each query would cost a second call to say that it is done with.
+    session.client.disable_reattachable_execute()
     return session
 
 

@@ -35,6 +35,7 @@ def test_layers_have_the_names_of_the_profile(query: str, sent: str | None) -> N
     assert found == (sent or "select `dev_gold`.x from `dev_gold`.orders as gold")
 
 
+@pytest.mark.parity
 @pytest.mark.spark
 @pytest.mark.slow
 @pytest.mark.usefixtures("java")

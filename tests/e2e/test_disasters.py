@@ -1,4 +1,4 @@
-"""Twelve deliveries that went wrong, each sent through the whole pipeline: none of them gets past the first gate."""
+"""Twelve deliveries that went wrong, each sent to the whole pipeline: none of them gets past the first gate."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Built(NamedTuple):
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp("disasters")
     files, warehouse = made_up(folder), folder / "warehouse"
-    run = command(warehouse, "run", "--path", str(files))
+    run = command(warehouse, "ingest", "--path", str(files))
     assert run.returncode == 0, run.stdout + run.stderr
     yield Built(files, warehouse, contents(warehouse, DATA))
     close_session("local", warehouse)
@@ -60,7 +60,7 @@ def test_a_disaster_stops_at_the_first_gate_and_changes_no_table(what: str, buil
 
 def test_after_them_all_the_sound_delivery_is_the_usual_one(built: Built) -> None:
     """What a disaster measured does not become what later runs are compared with."""
-    run = command(built.warehouse, "validate")
+    run = command(built.warehouse, "validate", "--layer", "bronze")
     assert run.returncode == 0, run.stdout + run.stderr
     unsound = query(
         built.warehouse,

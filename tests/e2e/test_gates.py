@@ -154,12 +154,12 @@ def pa_column(table: DeltaTable, name: str) -> list[Any]:
 
 
 def test_a_second_run_knows_the_first(shop: Path, built: Path) -> None:
-    run = gated(built, "run", "--path", str(shop))
+    run = gated(built, "ingest", "--path", str(shop))
     assert run.returncode == 0, run.stderr
-    assert "6 of 9 checks passed, 3 warned." in run.stdout
-    assert "no history" not in run.stdout
+    assert "2 of 3 checks passed, 1 warned." in run.stdout
+    assert "no earlier run" not in run.stdout
     runs = query(built, "select layer, count(distinct run_id) as runs from quality__measurements group by layer")
-    assert {row["layer"]: row["runs"] for row in runs} == {"bronze": 2, "silver": 2, "gold": 2}
+    assert {row["layer"]: row["runs"] for row in runs} == {"bronze": 2, "silver": 1, "gold": 1}
 
 
 def test_a_failed_test_of_dbt_is_kept_and_is_no_failed_check(shop: Path, built: Path) -> None:
