@@ -1,0 +1,124 @@
+"""What the documents point at is there, and the README's table of marts is that of the project."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lakehouse.settings import DBT_PROJECT, ROOT
+
+LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^()\s]+)\)")
+FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2", flags=re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`\n]*`")
+HEADING = re.compile(r"^#+ +(.*?)#* *$", flags=re.MULTILINE)
+MADE_OR_INSTALLED = {".venv", "node_modules", "target", "logs", "site", "warehouse", "warehouse_olist", "data"}
+
+
+def documents(root: Path) -> list[Path]:
+    """All Markdown files of a checkout but those that tools brought or the program made."""
+    found = (path.relative_to(root) for path in root.rglob("*.md"))
+    return sorted(
+        root / path
+        for path in found
+        if not any(part.startswith(".") or part in MADE_OR_INSTALLED for part in path.parts[:-1])
+    )
+
+
+def broken_links(document: Path) -> list[str]:
+    """The links of a Markdown file that lead to no file, or to no heading of it; those to other hosts apart."""
+    prose = CODE.sub("code", FENCE.sub("", document.read_text(encoding="utf-8")))
+    return [
+        target
+        for target in (match["target"] for match in LINK.finditer(prose))
+        if not re.match(r"[a-z]+:", target) and not leads_somewhere(document, target)
+    ]
+
+
+def leads_somewhere(document: Path, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    there = document.parent / path if path else document
+    if not there.exists():
+        return False
+    return not anchor or (there.suffix == ".md" and anchor in anchors(there))
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a file: a second one of the same words gets a number."""
+    found: set[str] = set()
+    for heading in HEADING.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
+        words = LINK.sub(lambda match: match[0].split("](")[0].lstrip("!["), heading)
+        plain = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+        numbered = (plain if number == 0 else f"{plain}-{number}" for number in range(len(found) + 1))
+        found.add(next(anchor for anchor in numbered if anchor not in found))
+    return found
+
+
+@pytest.mark.parametrize("document", documents(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    assert broken_links(document) == []
+
+
+def test_there_are_documents_to_look_at() -> None:
+    names = {str(path.relative_to(ROOT)) for path in documents(ROOT)}
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/runbook.md", "docs/decisions.md"} <= names
+
+
+@pytest.mark.parametrize(
+    ("link", "is_broken"),
+    [
+        ("[a](there.md)", False),
+        ("[a](folder)", False),
+        ("[a](there.md#two-words-and-code)", False),
+        ("[a](there.md#twice)", False),
+        ("[a](there.md#twice-1)", False),
+        ("[a](#here)", False),
+        ("[![picture](there.png)](there.md)", False),
+        ("[a](https://example.org/gone)", False),
+        ("```\n[a](gone.md)\n```", False),
+        ("[a](gone.md)", True),
+        ("![a](gone.png)", True),
+        ("[a [b]](gone.md)", True),
+        ("[![picture](there.png)](gone.md)", True),
+        ("[a](there.md#gone)", True),
+        ("[a](there.md#twice-2)", True),
+        ("[a](there.md#not-a-heading)", True),
+        ("[a](#gone)", True),
+        ("[a](folder#gone)", True),
+    ],
+)
+def test_a_broken_link_is_found(tmp_path: Path, link: str, is_broken: bool) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "there.png").touch()
+    (tmp_path / "there.md").write_text(
+        "# Two words, and `code`\n\n## Twice\n\n## [Twice](x.md)\n\n```\n# not a heading\n```\n"
+    )
+    document = tmp_path / "document.md"
+    document.write_text(f"# Here\n\n{link}\n")
+    assert bool(broken_links(document)) == is_broken
+
+
+def test_the_readme_names_every_gold_table_with_its_grain_and_two_questions() -> None:
+    rows = marts_of_the_readme((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert sorted(rows) == sorted(gold_tables())
+    assert {name for name, (grain, asked) in rows.items() if not grain or asked.count("?") < 2} == set()
+
+
+def test_a_table_that_is_missing_from_the_readme_is_found() -> None:
+    line = "| [`gold.a`](dbt_project/models/gold/a.yml) | person | Who? Why? |\n"
+    more = "| [`b`](dbt_project/models/marts/b.yml) | week | How much? |\n| [`c`](elsewhere/c.yml) | day | ? |\n"
+    assert marts_of_the_readme(line + more) == {"a": ("person", "Who? Why?"), "b": ("week", "How much?")}
+
+
+def marts_of_the_readme(text: str) -> dict[str, tuple[str, str]]:
+    """Grain and questions by table, of the lines of tables that begin with a link to a Gold model."""
+    line = re.compile(r"^\| \[`(?:gold\.)?(\w+)`\]\(dbt_project/models/(?:gold|marts)/\1\.yml\) \| (.*?) \| (.*?) \|$", re.M)
+    return {name: (grain, asked) for name, grain, asked in line.findall(text)}
+
+
+def gold_tables() -> list[str]:
+    """The models of Gold and the marts, as their YAML names them."""
+    files = [path for folder in ("gold", "marts") for path in (DBT_PROJECT / "models" / folder).glob("*.yml")]
+    return [model["name"] for path in files for model in yaml.safe_load(path.read_text())["models"]]
