@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,15 @@ def anchors(document: Path) -> set[str]:
     found: set[str] = set()
     for heading in HEADING.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
         words = LINK.sub(lambda match: match[0].split("](")[0].lstrip("!["), heading)
-        plain = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+        plain = "".join(letter for letter in words.lower() if letter in "- " or is_of_a_word(letter)).replace(" ", "-")
         numbered = (plain if number == 0 else f"{plain}-{number}" for number in range(len(found) + 1))
         found.add(next(anchor for anchor in numbered if anchor not in found))
     return found
+
+
+def is_of_a_word(letter: str) -> bool:
+    """As GitHub has it: letters, marks, digits and the underscore, and no raised two."""
+    return unicodedata.category(letter)[0] in "LM" or unicodedata.category(letter) in ("Nd", "Pc")
 
 
 @pytest.mark.parametrize("document", documents(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
@@ -74,6 +80,7 @@ def test_there_are_documents_to_look_at() -> None:
         ("[a](there.md#two-words-and-code)", False),
         ("[a](there.md#twice)", False),
         ("[a](there.md#twice-1)", False),
+        ("[a](there.md#r-of-036)", False),
         ("[a](#here)", False),
         ("[![picture](there.png)](there.md)", False),
         ("[a](https://example.org/gone)", False),
@@ -83,6 +90,7 @@ def test_there_are_documents_to_look_at() -> None:
         ("[a [b]](gone.md)", True),
         ("[![picture](there.png)](gone.md)", True),
         ("[a](there.md#gone)", True),
+        ("[a](there.md#r²-of-036)", True),
         ("[a](there.md#twice-2)", True),
         ("[a](there.md#not-a-heading)", True),
         ("[a](#gone)", True),
@@ -93,7 +101,7 @@ def test_a_broken_link_is_found(tmp_path: Path, link: str, is_broken: bool) -> N
     (tmp_path / "folder").mkdir()
     (tmp_path / "there.png").touch()
     (tmp_path / "there.md").write_text(
-        "# Two words, and `code`\n\n## Twice\n\n## [Twice](x.md)\n\n```\n# not a heading\n```\n"
+        "# Two words, and `code`\n\n## R² of 0.36\n\n## Twice\n\n## [Twice](x.md)\n\n```\n# not a heading\n```\n"
     )
     document = tmp_path / "document.md"
     document.write_text(f"# Here\n\n{link}\n")
