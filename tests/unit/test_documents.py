@@ -7,7 +7,6 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lakehouse.settings import DBT_PROJECT, ROOT
 
@@ -51,7 +50,8 @@ def anchors(document: Path) -> set[str]:
     found: set[str] = set()
     for heading in HEADING.findall(FENCE.sub("", document.read_text(encoding="utf-8"))):
         words = LINK.sub(lambda match: match[0].split("](")[0].lstrip("!["), heading)
-        plain = "".join(letter for letter in words.lower() if letter in "- " or is_of_a_word(letter)).replace(" ", "-")
+        kept = "".join(letter for letter in words.lower() if letter in "- " or is_of_a_word(letter))
+        plain = kept.replace(" ", "-")
         numbered = (plain if number == 0 else f"{plain}-{number}" for number in range(len(found) + 1))
         found.add(next(anchor for anchor in numbered if anchor not in found))
     return found
@@ -122,11 +122,11 @@ def test_a_table_that_is_missing_from_the_readme_is_found() -> None:
 
 def marts_of_the_readme(text: str) -> dict[str, tuple[str, str]]:
     """Grain and questions by table, of the lines of tables that begin with a link to a Gold model."""
-    line = re.compile(r"^\| \[`(?:gold\.)?(\w+)`\]\(dbt_project/models/(?:gold|marts)/\1\.yml\) \| (.*?) \| (.*?) \|$", re.M)
+    link = r"\[`(?:gold\.)?(\w+)`\]\(dbt_project/models/(?:gold|marts)/\1\.yml\)"
+    line = re.compile(rf"^\| {link} \| (.*?) \| (.*?) \|$", flags=re.MULTILINE)
     return {name: (grain, asked) for name, grain, asked in line.findall(text)}
 
 
 def gold_tables() -> list[str]:
-    """The models of Gold and the marts, as their YAML names them."""
-    files = [path for folder in ("gold", "marts") for path in (DBT_PROJECT / "models" / folder).glob("*.yml")]
-    return [model["name"] for path in files for model in yaml.safe_load(path.read_text())["models"]]
+    """The SQL models of Gold and the marts."""
+    return [path.stem for folder in ("gold", "marts") for path in (DBT_PROJECT / "models" / folder).glob("*.sql")]

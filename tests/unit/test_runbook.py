@@ -38,13 +38,14 @@ def quoted(page: str) -> list[str]:
     return messages
 
 
-def said(source: str) -> Iterator[tuple[str, bool]]:
-    """Every text of a module, with ``…`` for what is put in, and whether it is what a user is told of an error."""
-    tree = ast.parse(source)
+def said(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """Every text of a module but docstrings, with ``…`` for what is put in, and whether it is an error for users."""
     told = {id(error) for error in _errors(tree)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
-        if id(node) not in parts and (text := _text(node)):
+    nodes = list(ast.walk(tree))
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    unsaid = parts | {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if id(node) not in unsaid and (text := _text(node)):
             yield text, id(node) in told
 
 
@@ -55,7 +56,7 @@ def _errors(tree: ast.AST) -> Iterator[ast.expr]:
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             if name in USERS:
                 yield node.args[1 if name == "HTTPException" else 0]
-        elif isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == "what" for to in node.targets):
+        elif isinstance(node, ast.Assign) and [ast.unparse(to) for to in node.targets] == ["what"]:
             yield node.value
 
 
@@ -63,7 +64,9 @@ def _text(node: ast.AST) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value.replace("{}", "…")
     if isinstance(node, ast.JoinedStr):
-        parts = (str(part.value).replace("{}", "…") if isinstance(part, ast.Constant) else "…" for part in node.values)
+        parts = (
+            str(part.value).replace("{}", "…") if isinstance(part, ast.Constant) else "…" for part in node.values
+        )
         return "".join(parts)
     return ""
 
@@ -100,9 +103,14 @@ def missing(errors: Iterable[str], messages: Iterable[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def texts() -> list[tuple[str, bool]]:
+def trees() -> list[ast.AST]:
     modules = (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))
-    return [text for path in modules for text in said(path.read_text(encoding="utf-8"))]
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in modules]
+
+
+@pytest.fixture(scope="module")
+def texts(trees: list[ast.AST]) -> list[tuple[str, bool]]:
+    return [text for tree in trees for text in said(tree)]
 
 
 @pytest.fixture(scope="module")
@@ -125,19 +133,18 @@ def test_no_message_is_told_of_twice(messages: list[str]) -> None:
     assert sorted({message for message in messages if messages.count(message) > 1}) == []
 
 
-CODE = '''
+CODE = ast.parse('''
 def check(path, why):
-    """A docstring."""
+    """A docstring, and no message."""
     if why:
         raise LakehouseError(f"{path} cannot be read: {why}.", "Look who may read it.")
     what = f"There is no container {path} in that account."
     raise HTTPException(413, "The body is too long for this server.")
-'''
+''')
 
 
 def test_texts_and_errors_are_told_apart() -> None:
     assert dict(said(CODE)) == {
-        "A docstring.": False,
         "… cannot be read: ….": True,
         "Look who may read it.": False,
         "There is no container … in that account.": True,
@@ -155,7 +162,12 @@ def test_messages_are_the_code_of_the_first_column() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    ["… cannot be written: ….", "… cannot be read by you: ….", "… read …", "There is no container of … in that account."],
+    [
+        "… cannot be written: ….",
+        "… cannot be read by you: ….",
+        "… read …",
+        "There is no container of … in that account.",
+    ],
 )
 def test_a_message_that_the_code_does_not_know_is_found(message: str) -> None:
     assert invented([message], (text for text, _ in said(CODE))) == [message]
@@ -164,10 +176,17 @@ def test_a_message_that_the_code_does_not_know_is_found(message: str) -> None:
 
 def test_an_error_that_the_runbook_does_not_know_is_found() -> None:
     errors = [text for text, is_error in said(CODE) if is_error]
-    assert missing(errors, ["… cannot be read: ….", "There is no container … in that account."]) == ["The body is too long for this server."]
+    known = ["… cannot be read: ….", "There is no container … in that account."]
+    assert missing(errors, known) == ["The body is too long for this server."]
 
 
 def test_the_rooms_are_those_of_the_code() -> None:
     there = {path.parent.name for path in ROOT.glob("*/*.py")} | {"dbt_adapter", "deploy"}
     assert there - {"tests", "benchmarks", "python_models"} == set(ROOMS)
     assert all(Path(ROOT / room).is_dir() for room in ROOMS)
+
+
+def test_every_kind_of_error_for_users_is_known(trees: list[ast.AST]) -> None:
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    kinds = {node.name for node in classes if {ast.unparse(base).split(".")[-1] for base in node.bases} & USERS}
+    assert {"CheckFailed", "DbtFailed", "NoChampion", "CannotLearn"} <= kinds <= USERS
