@@ -14,6 +14,13 @@ LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^()\s]+)\)")
 FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2", flags=re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 HEADING = re.compile(r"^#+ +(.*?)#* *$", flags=re.MULTILINE)
+PATH = re.compile(
+    r"(?<![\w./<-])(?:benchmarks|bi|data_generation|dbt_adapter|dbt_project|deploy|docs|expectations|lakehouse|ml|profiles"
+    r"|python_models|tests)/[\w./-]*\w(?![\w/<>*…{.-]*[<>*…{])"
+)
+COMMAND = re.compile(r"(?<!from )(?<![\w./-])(make|lakehouse) ([a-z][a-z-]*)(?![\w/=.])")
+MADE = ("dbt_project/target", "dbt_project/logs")
+"""Paths that the program makes."""
 MADE_OR_INSTALLED = {".venv", "node_modules", "target", "logs", "site", "warehouse", "warehouse_olist", "data"}
 
 
@@ -60,6 +67,34 @@ def anchors(document: Path) -> set[str]:
 def is_of_a_word(letter: str) -> bool:
     """As GitHub has it: letters, marks, digits and the underscore, and no raised two."""
     return unicodedata.category(letter)[0] in "LM" or unicodedata.category(letter) in ("Nd", "Pc")
+
+
+def unknown(text: str) -> set[str]:
+    """What stands in code and is not there: paths of the repository, make targets, commands of ``lakehouse``."""
+    code = "\n".join([*(match[0] for match in FENCE.finditer(text)), *CODE.findall(FENCE.sub("", text))])
+    paths = {path for path in PATH.findall(code) if not path.startswith(MADE) and not (ROOT / path).exists()}
+    commands = {
+        "make": set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)),
+        "lakehouse": set(
+            re.findall(r"^@app\.command\(\)\ndef (\w+)", (ROOT / "lakehouse" / "cli.py").read_text(), re.M)
+        ),
+    }
+    return paths | {f"{tool} {word}" for tool, word in COMMAND.findall(code) if word not in commands[tool]}
+
+
+@pytest.mark.parametrize("document", documents(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_and_command_is_there(document: Path) -> None:
+    assert unknown(document.read_text(encoding="utf-8")) == set()
+
+
+def test_a_path_or_command_that_is_gone_is_found() -> None:
+    there = (
+        "`make demo OLIST=x`, `lakehouse run --path x`, `tests/ml/mean_model.py`, `tests/<kind>/x.py`, `ml/<name>/`"
+    )
+    fenced = "```\nmake test\nfrom lakehouse import catalog  # dbt_project/target/x\n```\n"
+    assert unknown(f"{there} make believe\n{fenced}") == set()
+    gone = "`make tea`, `lakehouse fly --path x`, `tests/ml/no_model.py`\n```\nmake coffee\n```\n"
+    assert unknown(gone) == {"make tea", "lakehouse fly", "tests/ml/no_model.py", "make coffee"}
 
 
 @pytest.mark.parametrize("document", documents(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
