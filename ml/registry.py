@@ -349,7 +349,7 @@ def _refuse_to_wait(where: str, said: str) -> None:
 
 
 def _quiet_mlflow() -> ModuleType:
-    """MLflow, imported when it is first needed; it sends nothing. Its exceptions are explained, and are not to be logged too."""
+    """MLflow, imported when it is first needed; it sends nothing, and logs no exception that we explain."""
     os.environ.update(_QUIET)
     import mlflow
 
