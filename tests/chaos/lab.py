@@ -1,5 +1,6 @@
-"""The whole pipeline of the small shop, step by step, with its state before and after each: what is disturbed here can
-be compared with what it would have been.
+"""The whole pipeline of the small shop, step by step, with its state before and after each step.
+
+What is disturbed here can be compared with what it would have been.
 
 There are two rounds: from nothing to a trained shop with its pages, and the same again after some reviews have
 changed, when every table has an older state to fall back to.
@@ -83,7 +84,16 @@ class Lab:
     def _step(self, place: int, stage: str) -> Step:
         shop = self._shop(place)
         words = {
-            "generate": ("generate", "--source", "olist", "--path", shop, "--out", str(self.behaviour), "--overwrite"),
+            "generate": (
+                "generate",
+                "--source",
+                "olist",
+                "--path",
+                shop,
+                "--out",
+                str(self.behaviour),
+                "--overwrite",
+            ),
             "ingest": ("ingest", "--path", shop, "--path", str(self.behaviour)),
             "train": ("train", "all"),
             "score": ("score", "all"),
@@ -105,37 +115,58 @@ class Lab:
         _change_reviews(again / REVIEWS)
         self.home.mkdir()
         environment_for(self.warehouse)
-        shutil.copytree(self.home, self._state(0))
+        shutil.copytree(self.home, self.state(0))
         for step in self.steps:
             process, began = self.start(step), time.monotonic()
-            if self._is_at_work(process):
+            if self.is_at_work(process):
                 began = time.monotonic()
             _, said = process.communicate()
             assert process.returncode == 0, f"{step}: {said}"
             (self.folder / f"seconds-{step.before}").write_text(str(time.monotonic() - began))
-            shutil.copytree(self.home, self._state(step.after))
+            shutil.copytree(self.home, self.state(step.after))
 
     def stand(self, state: int) -> None:
         """Put everything back to a state."""
         shutil.rmtree(self.home)
-        shutil.copytree(self._state(state), self.home)
+        shutil.copytree(self.state(state), self.home)
 
-    def start(self, step: Step) -> subprocess.Popen[str]:
-        """Begin a step."""
+    def environment(self, **more: str) -> dict[str, str]:
+        """Of a process that works on the shop."""
+        return environment_for(self.warehouse, **more)
+
+    def step(self, place: str, stage: str) -> Step:
+        """A step of a round."""
+        return self.steps[ROUNDS.index(place) * len(STAGES) + STAGES.index(stage)]
+
+    def start(self, step: Step, *under: str, **environment: str) -> subprocess.Popen[str]:
+        """Begin a step, if need be under another program."""
         return subprocess.Popen(
-            [sys.executable, "-m", "lakehouse", *step.words],
-            env=environment_for(self.warehouse),
+            [*under, sys.executable, "-m", "lakehouse", *step.words],
+            env=self.environment(**environment),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             cwd=ROOT,
         )
 
-    def take(self, step: Step) -> None:
-        """Take a step, which must succeed."""
-        process = self.start(step)
+    def end(self, step: Step, *under: str, **environment: str) -> tuple[int, str]:
+        """Take a step, whatever becomes of it; its exit code, and what it said of errors."""
+        process = self.start(step, *under, **environment)
         _, said = process.communicate()
-        assert process.returncode == 0, f"{step}: {said}"
+        return process.returncode, said
+
+    def take(self, step: Step, *under: str, **environment: str) -> None:
+        """Take a step, which must succeed."""
+        ended, said = self.end(step, *under, **environment)
+        assert ended == 0, f"{step}: {said}"
+
+    def fail(self, step: Step) -> str:
+        """Take a step, which must end in one clear error; what it said."""
+        ended, said = self.end(step)
+        assert ended == 1, f"{step}: {said}"
+        assert said.startswith("error: "), said
+        assert "Traceback" not in said
+        return said
 
     def kill(self, step: Step, share: float) -> None:
         """Begin a step and kill it.
@@ -150,7 +181,7 @@ class Lab:
         )
         while True:
             process = self.start(step)
-            if self._is_at_work(process):
+            if self.is_at_work(process):
                 try:
                     process.wait(share * seconds)
                 except subprocess.TimeoutExpired:
@@ -162,7 +193,7 @@ class Lab:
             self.stand(step.before)
             seconds /= 2
 
-    def _is_at_work(self, process: subprocess.Popen[str]) -> bool:
+    def is_at_work(self, process: subprocess.Popen[str]) -> bool:
         """Wait until a process has its lock; False if it ended before that was seen."""
         owners = (self.warehouse / OWNER_FILE, self.behaviour / ".generating" / OWNER_FILE)
         while process.poll() is None:
@@ -190,18 +221,21 @@ class Lab:
         """In words, what is not as in a state."""
         found = differences(self.tables_at(state), tables_of(self.home))
         now, then = others_of(self.home), self._others_at(state)
-        return found + [f"{name} differs" for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+        return found + [
+            f"{name} differs" for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)
+        ]
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019  # one lab a session
+    @functools.cache  # noqa: B019  # one lab a session
     def tables_at(self, state: int) -> Tables:
         """What the tables hold in a state."""
-        return tables_of(self._state(state))
+        return tables_of(self.state(state))
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019
+    @functools.cache  # noqa: B019
     def _others_at(self, state: int) -> dict[str, Any]:
-        return others_of(self._state(state))
+        return others_of(self.state(state))
 
-    def _state(self, state: int) -> Path:
+    def state(self, state: int) -> Path:
+        """The folder that keeps a state."""
         return self.folder / "states" / str(state)
 
 
