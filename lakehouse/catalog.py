@@ -105,7 +105,8 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
         return DeltaTable(path)
     except (DeltaError, OSError) as error:
         raise LakehouseError(
-            f"The table {table} at {path} cannot be read: {str(error).splitlines()[0]}", _way_back(table, path)
+            f"The table {table} at {path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.",
+            _way_back(table, path),
         ) from error
 
 

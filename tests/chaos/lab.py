@@ -259,7 +259,10 @@ def others_of(home: Path) -> dict[str, Any]:
     }
     for path in _files(home / "warehouse" / "serving"):
         about, stored = arrays.read(path)
-        found[f"serving/{path.name}"] = (about, {name: array.tolist() for name, array in stored.items()})
+        found[f"serving/{path.name}"] = (
+            about,
+            {name: (str(array.dtype), array.tobytes()) for name, array in stored.items()},
+        )
     for path in _files(home / "site"):
         name = str(path.relative_to(home / "site"))
         if NOT_COMPARED.match(name):
