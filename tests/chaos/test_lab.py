@@ -10,7 +10,7 @@ import pytest
 from deltalake import write_deltalake
 
 from lakehouse import catalog
-from tests.chaos.lab import Lab, Step
+from tests.chaos.lab import Lab, Step, one_error
 
 STEP = Step("silver", (), 0, 1)
 
@@ -67,3 +67,11 @@ def test_what_differs_from_a_state_is_told_but_for_times(lab: Lab) -> None:
     (lab.site / "index.html").write_text("<html>2 at 2031-01-01 23:59</html>\n")
     rewrite(lab, "silver/orders", [1, 2, 3])
     assert lab.changed(0) == ["silver.orders has 1 rows, or 3", "site/index.html differs"]
+
+
+@pytest.mark.parametrize(
+    "said", ["", "a warning\nerror: no space", "Traceback (most recent call last)\nerror: a\nTraceback"]
+)
+def test_what_is_not_one_error_is_told(said: str) -> None:
+    with pytest.raises(AssertionError):
+        one_error(said)
