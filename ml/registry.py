@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakehouse import settings
-from lakehouse.errors import LakehouseError, disk_errors_explained
+from lakehouse.errors import LakehouseError, disk_errors_explained, disk_full, is_disk_full
 from ml.candidate import Candidate, Decision
 from ml.models import MODULES, Model
 
@@ -330,6 +330,8 @@ class Registry:
             yield
         except (mlflow.MlflowException, SQLAlchemyError) as error:
             where = f"at {_TRACKING}" if _TRACKING in os.environ else f"in {self._folder}"
+            if is_disk_full(error):
+                raise disk_full(self._folder, "point LAKEHOUSE_MLFLOW at another") from error
             said = str(error).splitlines()[0]
             _refuse_to_wait(where, said)
             raise LakehouseError(

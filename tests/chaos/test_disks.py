@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -24,8 +25,9 @@ def test_a_disk_that_fills_up_in_a_stage(stage: str, lab: Lab) -> None:
         shutil.copytree(lab.state(step.before), lab.home, dirs_exist_ok=True)
         leave(lab.home, added // 3)
         said = lab.fail(step)
-        assert "There is no space left on the disk that holds" in said
-        assert "Free some space" in said
+        # On so full a disk not even the word that a table is to be what it was before may find room.
+        assert "no space left on the disk" in said
+        assert re.search(r"Free (some )?space", said)
         assert lab.torn(step) == []
         leave(lab.home, BIG)
         lab.take(step)

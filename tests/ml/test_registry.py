@@ -279,3 +279,10 @@ def test_a_database_that_another_program_writes_to_is_said(registry: Registry) -
     said = r"another program is writing to it\. Wait until that program"
     with pytest.raises(RegistryBusy, match=said), registry._explained():
         raise locked
+
+
+def test_a_full_disk_under_the_database_is_said(gold: Path, registry: Registry) -> None:
+    full = OperationalError("insert", {}, sqlite3.OperationalError("database or disk is full"))
+    said = rf"no space left on the disk that holds {gold}\. Free some space, or point LAKEHOUSE_MLFLOW at another"
+    with pytest.raises(LakehouseError, match=said), registry._explained():
+        raise full
