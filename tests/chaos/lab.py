@@ -240,7 +240,7 @@ class Lab:
 def one_error(said: str) -> str:
     """The one error among what a command said, which may have been preceded by a thread of the engine that broke off.
 
-    The engine's own threads say so in their own words when a file cannot be written to its end; no exception of theirs
+    The engine's threads say in their own words that a file cannot be written to its end; no exception of theirs
     reaches this program.
     """
     before, error, after = said.partition("error: ")
