@@ -21,6 +21,7 @@ from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
 from expectations.suites import LAYERS
+from lakehouse.replacing import write_text
 
 REMOTE = re.compile(
     r"<(script|footer)\b[^>]*>.*?</\1>|<(link|img)\b[^>]*>|[\w-]+:\s*url\([^)]*\);?", re.DOTALL | re.IGNORECASE
@@ -69,8 +70,8 @@ def write(
     folder = index(site).parent / layer
     folder.mkdir(parents=True, exist_ok=True)
     for suite, result in judged.items():
-        (folder / f"{suite}.html").write_text(_suite_page(result), encoding="utf-8")
-    index(site).write_text(_index_page(list(newest), trend, index(site).parent), encoding="utf-8")
+        write_text(folder / f"{suite}.html", _suite_page(result))
+    write_text(index(site), _index_page(list(newest), trend, index(site).parent))
 
 
 @cache

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -104,14 +105,37 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
         return DeltaTable(path)
     except (DeltaError, OSError) as error:
         raise LakehouseError(
-            f"The table {table} at {path} cannot be read: {str(error).splitlines()[0]}",
-            f"Bring {path} back from a copy. "
-            + (
-                "Without one, start a new warehouse and ingest every delivery again, oldest first."
-                if table.schema == "bronze"
-                else "Or delete that folder: the next run builds the table again."
-            ),
+            f"The table {table} at {path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.",
+            _way_back(table, path),
         ) from error
+
+
+def damage(warehouse: Path) -> LakehouseError | None:
+    """What is wrong with the first table whose log cannot be read or whose files are not all there; None if all are.
+
+    To be asked once something has failed: it opens every table.
+    """
+    for table in tables(warehouse):
+        try:
+            files = [Path(unquote(uri)) for uri in open_delta(warehouse, table).file_uris()]
+        except LakehouseError as error:
+            return error
+        path = table.path(warehouse)
+        if lost := [file.name for file in files if not file.exists()]:
+            return LakehouseError(
+                f"The table {table} at {path} lacks {len(lost)} of its {len(files)} files; the first is {lost[0]}.",
+                _way_back(table, path),
+            )
+    return None
+
+
+def _way_back(table: TableName, path: Path) -> str:
+    """How to get a table back that cannot be read."""
+    mend = f"Bring {path} back from a copy. "
+    if table.schema == "bronze":
+        return mend + "Without one, start a new warehouse and ingest every delivery again, oldest first."
+    mend += "Or delete that folder: the next run builds the table again"
+    return mend + (", without what it alone remembers of earlier days." if table.name.endswith("_history") else ".")
 
 
 def engine_folder(engine: str, warehouse: Path) -> Path:

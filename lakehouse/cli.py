@@ -21,7 +21,8 @@ from rich.progress import (
 
 from data_generation import generate as generation
 from data_generation.request import Request
-from lakehouse import console, gate, pipeline, settings
+from lakehouse import catalog, console, gate, pipeline, settings
+from lakehouse.dbt_runner import DbtFailed
 from lakehouse.errors import LakehouseError
 
 if TYPE_CHECKING:
@@ -425,8 +426,20 @@ def main() -> None:
         # A task of Databricks takes any SystemExit for a failure, also the one that says that all went well.
         if end.code:
             raise
-    except LakehouseError as error:
-        console.err.print(f"[bold red]error:[/] {escape(error.what)}", soft_wrap=True, highlight=False)
-        if error.mend:
-            console.err.print(escape(error.mend), soft_wrap=True, highlight=False)
-        sys.exit(error.exit_code)
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        console.err.print(f"[bold red]error:[/] {escape(reason.what)}", soft_wrap=True, highlight=False)
+        if reason.mend:
+            console.err.print(escape(reason.mend), soft_wrap=True, highlight=False)
+        sys.exit(reason.exit_code)
+
+
+def _reason(error: Exception) -> LakehouseError | None:
+    """What to tell the user; None for a fault of the program."""
+    known = error if isinstance(error, LakehouseError) else None
+    if known is not None and not isinstance(known, DbtFailed):
+        return known
+    # Engines and libraries each say in their own words that a file is not there.
+    return catalog.damage(settings.warehouse()) or known

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # The Delta writer and the engines pass the operating system's message on as text, without its number.
-FULL = ("no space left on device", "storagefull", "os error 28", "disk quota exceeded")
+FULL = ("no space left on device", "storagefull", "os error 28", "disk quota exceeded", "database or disk is full")
 UNWRITABLE = ("permission denied", "operation not permitted", "read-only file system", "not a directory")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LAYERS = ("bronze", "silver", "gold", "ml", "marts")
 MAX_SHOWN = 5
+RUN_ID = "%Y%m%dT%H%M%S.%fZ"
 
 Progress = Callable[[str, int, int], None]
 
@@ -24,6 +25,24 @@ class CheckFailed(LakehouseError):
     """A critical check failed, or could not be carried out."""
 
     exit_code = 2
+
+
+def new_run_id(place: tables.Place) -> str:
+    """The moment at which a run got the lock: no two runs have the same, and they sort.
+
+    If the clock was put back, it is the moment after the last check: what is newest is told by it.
+    """
+    from expectations.results import CHECK_RESULTS
+
+    found = tables.ask(place, CHECK_RESULTS, "select max(checked_at) as last from {table}")
+    last: datetime | None = None if found is None else found["last"][0].as_py()
+    now = datetime.now(UTC)
+    return (now if last is None else max(now, last + timedelta(microseconds=1))).strftime(RUN_ID)
+
+
+def _now(run_id: str) -> datetime:
+    """Now, but not before the run began."""
+    return max(datetime.now(UTC), datetime.strptime(run_id, RUN_ID).replace(tzinfo=UTC))
 
 
 def gate(
@@ -57,7 +76,7 @@ def gate(
     from expectations import docs, history, results, runner
     from expectations.suites import suites_for
 
-    started = datetime.now(UTC)
+    started = _now(run_id)
     place = tables.place(target, warehouse)
     past = history.read(place, layer)
     report = runner.validate(suites_for(layer), session.open_session(target, warehouse), past, progress)
@@ -80,7 +99,7 @@ def keep_failed_tests(layer: str, place: tables.Place, run_id: str, nodes: Seque
     """Keep what dbt's tests said in a step that did not come as far as its gate."""
     from expectations import results
 
-    results.store(place, run_id, datetime.now(UTC), results.of_dbt(layer, nodes))
+    results.store(place, run_id, _now(run_id), results.of_dbt(layer, nodes))
 
 
 def _explain(layer: str, failed: list[CheckResult], count: int, *, in_step: bool) -> str:

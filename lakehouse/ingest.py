@@ -54,6 +54,7 @@ DELIVERIES_SCHEMA = pa.schema(
     ]
 )
 CHUNK_BYTES = 4 << 20
+MOST_SHOWN, LONGEST_SHOWN = 5, 60
 UNUSABLE = frozenset(" ,;{}()\n\t=")
 """What Delta tables allow in no column name."""
 
@@ -226,7 +227,7 @@ def _check_header(landing: LandingFile, file: str, header: list[str]) -> None:
     absent = [column for column in landing.columns if column not in header]
     unknown = [column for column in header if column not in landing.columns]
     if absent:
-        renamed = f" Renamed, perhaps, to {', '.join(map(repr, unknown))}?" if unknown else ""
+        renamed = f" Renamed, perhaps, to {_some(unknown)}?" if unknown else ""
         raise LakehouseError(
             f"{file} lacks the column {', '.join(absent)}.{renamed}",
             f"Its header must name, separated by commas: {', '.join(landing.columns)}.",
@@ -235,15 +236,23 @@ def _check_header(landing: LandingFile, file: str, header: list[str]) -> None:
     names = [column.lower() for column in header]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
-        raise LakehouseError(f"{file} names the column {', '.join(doubled)} more than once.", "Rename or remove one.")
+        raise LakehouseError(f"{file} names the column {_some(doubled)} more than once.", "Rename or remove one.")
     reserved = {field.name for field in AUDIT_FIELDS}
     unusable = [name for name in unknown if not name or name.lower() in reserved or set(name) & UNUSABLE]
     if unusable:
         raise LakehouseError(
-            f"{file} has a column that no table can take: {', '.join(map(repr, unusable))}.",
+            f"{file} has a column that no table can take: {_some(unusable)}.",
             f"Rename it: not empty, not one of {', '.join(sorted(reserved))}, "
             "without spaces and without any of , ; { } ( ) = .",
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names for a message, as many and as much of each as can be read: a file may hold anything."""
+    shown = [
+        repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}...") for name in names[:MOST_SHOWN]
+    ]
+    return ", ".join(shown) + (f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else "")
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:

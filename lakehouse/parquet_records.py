@@ -41,7 +41,8 @@ def open_parquet(stream: IO[bytes], name: str) -> Iterator[pq.ParquetFile]:
             yield file
         except (pa.ArrowInvalid, OSError) as error:
             raise LakehouseError(
-                f"{name} is not a whole Parquet file: {str(error).splitlines()[0]}.", "Deliver the file again."
+                f"{name} is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}.",
+                "Deliver the file again.",
             ) from error
 
 

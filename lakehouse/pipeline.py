@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -63,7 +63,10 @@ def ingest(
         CheckFailed: a critical check failed; Bronze is as it was before.
     """
     session.check_engine(target)
-    return _ingest_step(ingestion.check(source, paths, delivered_on), target, warehouse, _run_id(), progress)
+    checked = ingestion.check(source, paths, delivered_on)
+    place = tables.place(target, warehouse)
+    with tables.locked(place):
+        return _ingest_step(checked, target, warehouse, gate.new_run_id(place), progress)
 
 
 def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
@@ -78,7 +81,7 @@ def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progres
     with tables.locked(place):
         # In a warehouse of an older version they may be missing; a session that is open would not find them.
         scores.prepare(place)
-        run_id, project = _run_id(), dbt_runner.Project(target)
+        run_id, project = gate.new_run_id(place), dbt_runner.Project(target)
         for layer in layers:
             yield _build_step(layer, project, warehouse, run_id, progress)
 
@@ -114,8 +117,9 @@ def run(
     """
     session.check_engine(target)
     checked = ingestion.check(source, paths, delivered_on)
-    with tables.locked(tables.place(target, warehouse)):
-        run_id, project = _run_id(), dbt_runner.Project(target)
+    place = tables.place(target, warehouse)
+    with tables.locked(place):
+        run_id, project = gate.new_run_id(place), dbt_runner.Project(target)
         yield _ingest_step(checked, target, warehouse, run_id, progress)
         for layer in LAYERS:
             if layer == "marts":
@@ -153,7 +157,7 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
     place = tables.place(target, warehouse)
     with tables.locked(place):
         scores.prepare(place)
-        return _score_step(model, target, warehouse, _run_id(), progress)
+        return _score_step(model, target, warehouse, gate.new_run_id(place), progress)
 
 
 def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> list[CheckResult]:
@@ -170,7 +174,7 @@ def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Prog
     results: list[CheckResult] = []
     failures: list[gate.CheckFailed] = []
     with disk_errors_explained(warehouse), tables.locked(place):
-        run_id = _run_id()
+        run_id = gate.new_run_id(place)
         for layer in layers:
             try:
                 results += gate.gate(layer, target, warehouse, run_id, progress, in_step=False)
@@ -285,8 +289,3 @@ def _require(place: tables.Place, layer: str, what: str, command: str) -> None:
         catalog.prepare(place)
     if not tables.names(place, [SCHEMAS.get(layer, layer)]):
         raise LakehouseError(what.format(place), f"Run `{command}` first.")
-
-
-def _run_id() -> str:
-    """The moment at which a run got the lock: no two runs have the same, and they sort."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

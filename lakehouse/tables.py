@@ -14,7 +14,7 @@ from deltalake.exceptions import DeltaError
 from lakehouse import catalog, lock, unity
 from lakehouse.appender import create_if_missing
 from lakehouse.catalog import TableName
-from lakehouse.errors import LakehouseError, disk_errors_explained
+from lakehouse.errors import LakehouseError, disk_errors_explained, is_disk_full
 from lakehouse.unity import Unity
 
 Place = Path | Unity
@@ -76,7 +76,7 @@ def restore(warehouse: Path, schemas: Iterable[str], before: Versions) -> Versio
                 delta.restore(before[table])
                 failed[table] = version
         except (LakehouseError, DeltaError, OSError) as error:
-            stuck[table] = str(error).splitlines()[0]
+            stuck[table] = "no space left on the disk" if is_disk_full(error) else str(error).splitlines()[0]
     if stuck:
         names = "; ".join(f"{table} ({reason})" for table, reason in stuck.items())
         raise LakehouseError(

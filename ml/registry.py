@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakehouse import settings
-from lakehouse.errors import LakehouseError, disk_errors_explained
+from lakehouse.errors import LakehouseError, disk_errors_explained, disk_full, is_disk_full
 from ml.candidate import Candidate, Decision
 from ml.models import MODULES, Model
 
@@ -49,10 +49,14 @@ _PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+
+
+class RegistryBusy(LakehouseError):
+    """Another program holds the registry's database."""
 
 
 class Version(NamedTuple):
@@ -126,6 +130,7 @@ class Registry:
             except (mlflow.MlflowException, OSError) as error:
                 gone = str(error).splitlines()[0]
             if gone:
+                _refuse_to_wait(f"in {self._folder}", gone)
                 raise LakehouseError(
                     f"The files of {version.model}, version {version.number}, cannot be read: {gone}.",
                     f"Bring them back from a copy, or train it anew: `lakehouse train {version.model}`.",
@@ -325,19 +330,33 @@ class Registry:
             yield
         except (mlflow.MlflowException, SQLAlchemyError) as error:
             where = f"at {_TRACKING}" if _TRACKING in os.environ else f"in {self._folder}"
+            if is_disk_full(error):
+                raise disk_full(self._folder, "point LAKEHOUSE_MLFLOW at another") from error
+            said = str(error).splitlines()[0]
+            _refuse_to_wait(where, said)
             raise LakehouseError(
-                f"The model registry {where} cannot be used: {str(error).splitlines()[0]}",
+                f"The model registry {where} cannot be used: {said}",
                 "Look at what it says; after an update of MLflow, `mlflow db upgrade` may be needed.",
             ) from error
 
 
+def _refuse_to_wait(where: str, said: str) -> None:
+    """SQLite has waited already; what it then says is not of the version or the files that were asked for."""
+    if "database is locked" in said:
+        raise RegistryBusy(
+            f"The model registry {where} cannot be used: another program is writing to it.",
+            "Wait until that program, such as a training or MLflow's own pages, has ended, or end it. Then run the "
+            "command again.",
+        )
+
+
 def _quiet_mlflow() -> ModuleType:
-    """MLflow, imported when it is first needed; it sends nothing, and what it has to say are its errors."""
+    """MLflow, imported when it is first needed; it sends nothing, and logs no exception that we explain."""
     os.environ.update(_QUIET)
     import mlflow
 
     for library in ("mlflow", "alembic"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     return mlflow
 
 

@@ -23,7 +23,7 @@ from ml.candidate import BadInput, Candidate, Decision
 from ml.data import CannotLearn, Inputs, Origin
 from ml.gate import Champion, judge
 from ml.models import MODULES, Model
-from ml.registry import CHAMPION, Registry, Version
+from ml.registry import CHAMPION, Registry, RegistryBusy, Version
 from ml.serving import arrays
 from ml.serving.arrays import Online
 
@@ -244,6 +244,8 @@ def _champion(registry: Registry, model: Model, name: str, inputs: Inputs, told:
     try:
         with _understood(), registry.folder(version) as folder, threads.fixed():
             return Champion(version.number, model.evaluate(folder, inputs.frames, told))
+    except RegistryBusy:
+        raise
     except LakehouseError as error:
         return Champion(version.number, {}, f"cannot be measured: {error.what}")
 

@@ -18,6 +18,7 @@ from bi.dashboards import executive, lineage, retention, words
 from bi.dashboards.gold import Gold, Row, plain
 from lakehouse.catalog import TableName
 from lakehouse.errors import disk_errors_explained
+from lakehouse.replacing import replacing, write_text
 
 FOLDER = Path(__file__).parent
 MENDED = {
@@ -88,13 +89,13 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
         for stale in site.glob("model_card_*.html"):
             stale.unlink()
         for name, text in pages.items():
-            (site / name).write_text(text, encoding="utf-8")
+            write_text(site / name, text)
         _write_assets(site / "assets")
         if extras.docs:
             text = extras.docs.read_text(encoding="utf-8")
             for broken, whole in MENDED.items():
                 text = text.replace(broken, whole)
-            (site / "dbt_docs.html").write_text(text, encoding="utf-8")
+            write_text(site / "dbt_docs.html", text)
     return [site / name for name in sorted(pages, key=lambda name: (name != "index.html", name))]
 
 
@@ -158,7 +159,8 @@ def in_script(value: Any) -> str:
 def _write_assets(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for asset in (FOLDER / "assets").iterdir():
-        shutil.copyfile(asset, folder / asset.name)
+        with replacing(folder / asset.name) as new:
+            shutil.copyfile(asset, new)
     bundle = folder / "charts.js"
     head = (
         f"/* Vega, Vega-Lite and Vega-Embed (BSD 3-Clause), bundled by vl-convert {version('vl-convert-python')} */\n"
@@ -167,7 +169,7 @@ def _write_assets(folder: Path) -> None:
     if not (bundle.exists() and bundle.read_text(encoding="utf-8").startswith(head)):
         import vl_convert
 
-        bundle.write_text(head + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"), encoding="utf-8")
+        write_text(bundle, head + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 def _tiles(status: Row, site: Path, extras: Extras) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from bi.power_bi.contracts import shared_tables
 from lakehouse import catalog
 from lakehouse.catalog import TableName
+from lakehouse.replacing import replacing
 
 
 def write_parquet(warehouse: Path, folder: Path) -> list[Path]:
@@ -34,7 +35,8 @@ def write_parquet(warehouse: Path, folder: Path) -> list[Path]:
     for name, table in sorted(shared_tables().items()):
         rows = catalog.open_delta(warehouse, TableName(table.schema, name)).to_pyarrow_dataset()
         path = folder / f"{name}.parquet"
-        pq.write_table(_without_zone(rows.to_table(columns=table.column_names)), path, compression="zstd")
+        with replacing(path) as new:
+            pq.write_table(_without_zone(rows.to_table(columns=table.column_names)), new, compression="zstd")
         written.append(path)
     for stale in set(folder.glob("*.parquet")) - set(written):
         stale.unlink()

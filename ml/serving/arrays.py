@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -49,12 +48,14 @@ def write(path: Path, online: Online) -> None:
 def write_together(files: Mapping[Path, Online]) -> None:
     """Write files as :func:`write` does, and move none into place before all of them are whole.
 
+    What a process that was killed left beside them is overwritten; so one process at a time may write to a folder.
+
     Raises:
         OSError: one cannot be written.
         ValueError: an array holds objects.
     """
     with ExitStack() as stack:
-        written = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
+        written = {path: path.with_name(f".{path.name}.new") for path in files}
         for path, online in files.items():
             about = np.frombuffer(json.dumps(online.about, sort_keys=True).encode(), dtype=np.uint8)
             path.parent.mkdir(parents=True, exist_ok=True)

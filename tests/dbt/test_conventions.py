@@ -213,7 +213,8 @@ def test_layers_read_only_from_below(manifest: Any) -> None:
 
 
 def test_personal_data_is_tagged_and_stays_out_of_gold_but_for_the_call_list(manifest: Any) -> None:
-    personal = {"full_name", "email", "phone"}
+    # A line that is no record may be one of contacts.
+    personal = {"full_name", "email", "phone", "raw_line"}
     tagged = 0
     for node in (*models(manifest), *manifest.sources.values()):
         for column in node.columns.values():
@@ -221,7 +222,7 @@ def test_personal_data_is_tagged_and_stays_out_of_gold_but_for_the_call_list(man
             may_hold = node.schema != "gold" or node.name == "whale_call_list"
             assert column.name not in personal or may_hold, f"{node.name}.{column.name}"
             tagged += column.name in personal
-    assert tagged == 5 * len(personal)
+    assert tagged == 5 * 3 + 1
 
 
 def test_bronze_is_read_by_staging_and_quarantine_alone(manifest: Any) -> None:

@@ -1,4 +1,4 @@
-"""No file of the deployment holds a secret."""
+"""No file of the repository holds a secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from lakehouse.settings import ROOT
 from tests.deploy.secrets import secrets
 
-FOLDERS = ("deploy", ".github", "profiles", ".ci", "docs/production.md")
+EXCUSED = {
+    "ml/serving/server.py": "the name of the variable that holds a key",
+    "tests/deploy/test_bundle.py": "plants one",
+    "tests/deploy/test_secrets.py": "plants one of each",
+    "tests/pages/test_pages.py": "a variable of that name",
+}
+"""Files with a line that looks like a secret, and why it is none; one line each, but for this file."""
 PLANTED = [
     ("a token of Databricks", "x: dapi" + "0123456789abcdef" * 2),
     ("a key of a storage account", "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=" + "A" * 86 + "=="),
@@ -24,16 +30,25 @@ PLANTED = [
 ]
 
 
-def test_no_file_holds_a_secret() -> None:
+def texts() -> list[str]:
+    """The files of the repository that are text."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
     ).stdout.splitlines()
-    assert len(listed) > 20
-    assert secrets(ROOT / name for name in listed) == []
+    return [name for name in listed if (ROOT / name).is_file() and b"\0" not in (ROOT / name).read_bytes()[:8_000]]
+
+
+def test_no_file_holds_a_secret() -> None:
+    names = texts()
+    assert len(names) > 500
+    found = {name: secrets([ROOT / name]) for name in names}
+    suspected = {name: len(lines) for name, lines in found.items() if lines}
+    assert suspected.pop("tests/deploy/test_secrets.py") >= 2
+    assert suspected == dict.fromkeys(EXCUSED.keys() - {"tests/deploy/test_secrets.py"}, 1)
 
 
 @pytest.mark.parametrize(("what", "line"), PLANTED)

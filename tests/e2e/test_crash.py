@@ -29,25 +29,24 @@ def start(warehouse: Path, shop: Path, stderr: int = subprocess.DEVNULL) -> subp
     )
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.chaos)])
-def test_kills_at_random_moments(kills: int, shop: Path, shop_warehouse: Path, tmp_path: Path) -> None:
-    expected = contents(shop_warehouse, ("silver", "gold"))
-    moments = random.Random(2024)
-    for number in range(kills):
-        warehouse = tmp_path / str(number) / "warehouse"
-        process = start(warehouse, shop)
-        # So many commits into it, and not so many seconds: machines differ.
-        until = moments.randrange(commits(shop_warehouse))
-        while commits(warehouse) < until:
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        contents(warehouse)  # raises if a table cannot be read
-        again = command(warehouse, "run", "--path", str(shop))
-        assert again.returncode == 0, again.stderr
-        without_times = drop_times(contents(warehouse, ("silver", "gold")))
-        assert differences(drop_times(expected), without_times) == []
+def test_a_killed_run_leaves_tables_that_can_be_read_and_the_next_finishes(
+    shop: Path, shop_warehouse: Path, tmp_path: Path
+) -> None:
+    """One moment of the many; the others are in ``tests/chaos``."""
+    warehouse = tmp_path / "warehouse"
+    process = start(warehouse, shop)
+    # So many commits into it, and not so many seconds: machines differ.
+    until = random.Random(2024).randrange(commits(shop_warehouse))
+    while commits(warehouse) < until:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    contents(warehouse)  # raises if a table cannot be read
+    again = command(warehouse, "run", "--path", str(shop))
+    assert again.returncode == 0, again.stderr
+    built, expected = (contents(place, ("silver", "gold")) for place in (warehouse, shop_warehouse))
+    assert differences(drop_times(expected), drop_times(built)) == []
 
 
 def test_ctrl_c_puts_the_layer_back_and_ends_without_a_trace(
@@ -73,23 +72,3 @@ def commits(warehouse: Path) -> int:
 
 def newest_commit(warehouse: Path) -> int:
     return max(path.stat().st_mtime_ns for path in (warehouse / "silver").glob("*/_delta_log/*.json"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small memory disk")
-def test_a_full_disk_is_named_and_the_next_run_finishes(shop: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        elsewhere = str(tmp_path / "target")
-        run = command(disk / "warehouse", "run", "--path", str(shop), DBT_TARGET_PATH=elsewhere)
-        assert run.returncode == 1
-        assert "no space left on the disk" in run.stderr
-        assert "Traceback" not in run.stderr
-        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-        again = command(disk / "warehouse", "run", "--path", str(shop), DBT_TARGET_PATH=elsewhere)
-        assert again.returncode == 0, again.stderr
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)

@@ -133,15 +133,11 @@ def test_a_damaged_file_costs_only_its_damaged_lines(shop: Path, warehouse: Path
     ("words", "said"),
     [
         (("run", "--path", "no/such/place"), "There is nothing at no/such/place."),
-        (("run", "--path", "README.md"), "README.md is not a whole zip archive"),
-        (("ingest", "--path", "docs"), "lacks olist_customers_dataset.csv"),
-        (("ingest", "--path", ".", "--source", "shopify"), "There is no source called 'shopify'."),
-        (("build", "--layer", "platinum"), "There is no layer called 'platinum' to build."),
-        (("build", "--target", "moon"), "There is no engine called 'moon'."),
         (("build",), "Bronze is empty"),
     ],
 )
 def test_bad_input_gets_one_clear_message(words: tuple[str, ...], said: str, warehouse: Path) -> None:
+    """As a process of its own; every kind, in one process, is in ``tests/unit/test_bad_input.py``."""
     run = command(warehouse, *words)
     assert run.returncode == 1
     assert said in run.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import socket
+import sqlite3
 import sys
 from dataclasses import replace
 from datetime import date
@@ -19,11 +20,12 @@ from mlflow.entities.model_registry.model_version_search import ModelVersionSear
 from mlflow.store._unity_catalog.registry.rest_store import _require_arg_unspecified
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.telemetry.utils import is_telemetry_disabled
+from sqlalchemy.exc import OperationalError
 
 from lakehouse.errors import LakehouseError
 from lakehouse.session import open_session
 from ml.candidate import Candidate, Decision
-from ml.registry import REQUIREMENTS, Registry, Version
+from ml.registry import REQUIREMENTS, Registry, RegistryBusy, Version
 from tests.ml import mean_model
 from tests.ml.conftest import STEADY
 
@@ -270,3 +272,17 @@ def test_a_database_that_is_none_is_said(gold: Path) -> None:
     (gold / "mlflow.db").write_text("not a database")
     with pytest.raises(LakehouseError, match=f"The model registry in {gold} cannot be used"):
         Registry(gold).versions("mean")
+
+
+def test_a_database_that_another_program_writes_to_is_said(registry: Registry) -> None:
+    locked = OperationalError("select 1", {}, sqlite3.OperationalError("database is locked"))
+    said = r"another program is writing to it\. Wait until that program"
+    with pytest.raises(RegistryBusy, match=said), registry._explained():
+        raise locked
+
+
+def test_a_full_disk_under_the_database_is_said(gold: Path, registry: Registry) -> None:
+    full = OperationalError("insert", {}, sqlite3.OperationalError("database or disk is full"))
+    said = rf"no space left on the disk that holds {gold}\. Free some space, or point LAKEHOUSE_MLFLOW at another"
+    with pytest.raises(LakehouseError, match=said), registry._explained():
+        raise full

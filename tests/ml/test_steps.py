@@ -17,7 +17,7 @@ from lakehouse import tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
 from ml import data, steps
-from ml.registry import Registry
+from ml.registry import Registry, RegistryBusy
 from tests.delta import content, query
 from tests.ml.conftest import STEADY, write_gold
 
@@ -122,6 +122,21 @@ def test_old_data_again_is_the_old_version_again(gold: Path, registry: Registry,
     write_gold(gold, STEADY)
     training = steps.train(mean_model, "local", gold)
     assert (training.version.number, training.is_new, training.decision.promote) == (1, False, True)
+    assert aliases(gold) == {1: ("champion",), 2: ()}
+
+
+def test_a_champion_that_cannot_be_read_just_now_does_not_give_way(
+    gold: Path, registry: Registry, mean_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps.train(mean_model, "local", gold)
+    write_gold(gold, [200, *STEADY[1:]])
+
+    def locked(*_: Any, **__: Any) -> None:
+        raise mlflow.MlflowException("(sqlite3.OperationalError) database is locked")
+
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", locked)
+    with pytest.raises(RegistryBusy, match="another program is writing to it"):
+        steps.train(mean_model, "local", gold)
     assert aliases(gold) == {1: ("champion",), 2: ()}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from expectations import results
 from expectations.results import CheckResult, of_dbt
+from lakehouse import gate
 from lakehouse.dbt_runner import DataTest, NodeResult
 from tests.delta import query
 
@@ -111,3 +112,14 @@ def test_the_trend_ends_with_the_newest_runs(warehouse: Path) -> None:
     for run in range(results.TREND_RUNS + 2):
         results.store(warehouse, f"{run:02}", AT, of_dbt("gold", [node("grain")]))
     assert next(row["run_id"] for row in results.trend(warehouse)) == "02"
+
+
+def test_what_is_checked_after_the_clock_was_put_back_is_the_newest(warehouse: Path) -> None:
+    ahead = datetime(2099, 1, 1, tzinfo=UTC)
+    results.store(warehouse, ahead.strftime(gate.RUN_ID), ahead, of_dbt("silver", [node(status="fail")]))
+    before = gate.new_run_id(warehouse)
+    assert before > ahead.strftime(gate.RUN_ID)
+    gate.keep_failed_tests("silver", warehouse, before, [node()])
+    assert [(row["run_id"], row["status"]) for row in results.newest(warehouse)] == [(before, "passed")]
+    assert results.trend(warehouse)[-1]["run_id"] == before
+    assert gate.new_run_id(warehouse) > before

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from lakehouse import catalog
+from lakehouse import catalog, cli
 from lakehouse.catalog import TableName
+from lakehouse.dbt_runner import DbtFailed
 from lakehouse.errors import LakehouseError
 from lakehouse.session import close_session, open_session
 
@@ -123,3 +124,40 @@ def test_the_time_zone_is_utc(warehouse: Path) -> None:
     assert session.conf.get("spark.sql.session.timeZone") == "UTC"
     text = session.sql("select cast(timestamp '2018-01-01 00:00:00' as string)").collect()
     assert text == [("2018-01-01 00:00:00",)]
+
+
+@pytest.mark.parametrize("folder", ["warehouse", "a warehouse", "armazém", "50%"])
+def test_a_file_that_a_table_lacks_is_found(folder: str, tmp_path: Path) -> None:
+    warehouse = tmp_path / folder
+    for name in ("bronze.orders", "silver.products_history", "gold.things"):
+        write(warehouse, name, pa.table({"a": [1], "of": ["x/y z"]}))
+    assert catalog.damage(warehouse) is None
+    for name, mend in (
+        ("gold/things", "Or delete that folder: the next run builds the table again."),
+        ("silver/products_history", "builds the table again, without what it alone remembers of earlier days."),
+        ("bronze/orders", "Without one, start a new warehouse and ingest every delivery again, oldest first."),
+    ):
+        [part] = (warehouse / name).glob("*.parquet")
+        part.unlink()
+        found = catalog.damage(warehouse)
+        assert found is not None
+        assert (
+            f"The table {name.replace('/', '.')} at {warehouse / name} lacks 1 of its 1 files; the first is"
+            in found.what
+        )
+        assert found.mend.startswith(f"Bring {warehouse / name} back from a copy.")
+        assert found.mend.endswith(mend)
+
+
+def test_damage_is_what_is_said_of_a_failure_that_nobody_explained(warehouse: Path) -> None:
+    write(warehouse, "gold.things", pa.table({"a": [1]}))
+    own, failed, strange = LakehouseError("no such path"), DbtFailed("1 failed", "see the log", []), KeyError("a")
+    assert [cli._reason(error) for error in (own, failed, strange)] == [own, failed, None]
+    [log] = (warehouse / "gold" / "things" / "_delta_log").glob("*.json")
+    log.write_text("no log")
+    assert cli._reason(own) is own
+    for error in (failed, strange):
+        reason = cli._reason(error)
+        assert reason is not None
+        assert "The table gold.things" in reason.what
+        assert "cannot be read" in reason.what
