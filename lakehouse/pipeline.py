@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import auto_loader, catalog, dbt_runner, gate, session, settings, tables
+from lakehouse import acceptance, auto_loader, catalog, dbt_runner, gate, session, settings, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from ml import data as scores
@@ -63,7 +63,7 @@ def ingest(
         CheckFailed: a critical check failed; Bronze is as it was before.
     """
     session.check_engine(target)
-    return _ingest_step(ingestion.check(source, paths, delivered_on), target, warehouse, _run_id(), progress)
+    return _ingest_step(acceptance.check(source, paths, delivered_on), target, warehouse, _run_id(), progress)
 
 
 def build(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> Iterator[StepReport]:
@@ -113,7 +113,7 @@ def run(
         LakehouseError: the delivery cannot be used, a layer failed, or the site cannot be written.
     """
     session.check_engine(target)
-    checked = ingestion.check(source, paths, delivered_on)
+    checked = acceptance.check(source, paths, delivered_on)
     with tables.locked(tables.place(target, warehouse)):
         run_id = _run_id()
         yield _ingest_step(checked, target, warehouse, run_id, progress)
@@ -182,7 +182,7 @@ def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Prog
 
 
 def _ingest_step(
-    checked: ingestion.Checked, target: str, warehouse: Path, run_id: str, progress: Progress
+    checked: acceptance.Checked, target: str, warehouse: Path, run_id: str, progress: Progress
 ) -> StepReport:
     started = time.perf_counter()
     with _all_or_nothing("bronze", target, warehouse, run_id):

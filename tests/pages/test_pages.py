@@ -325,7 +325,7 @@ def test_a_whole_run_ends_with_the_pages(warehouse: Path, monkeypatch: pytest.Mo
     def noted(name: str) -> Any:
         return lambda *_, **__: steps.append(name)
 
-    monkeypatch.setattr("lakehouse.ingest.check", noted("check"))
+    monkeypatch.setattr("lakehouse.acceptance.check", noted("check"))
     for step in ("ingest", "score", "build", "site"):
         monkeypatch.setattr(pipeline, f"_{step}_step", noted(step))
     list(pipeline.run("olist", [], "local", warehouse, lambda *_: None, pages=pages))

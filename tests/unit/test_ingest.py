@@ -16,11 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lakehouse import catalog, ingest, tables
+from lakehouse import catalog, chunks, ingest, tables
+from lakehouse.bronze import DELIVERIES, REJECTED_ROWS
 from lakehouse.catalog import TableName
 from lakehouse.delivery import UNDER_WAY
 from lakehouse.errors import LakehouseError
-from lakehouse.ingest import DELIVERIES, REJECTED_ROWS, FileReport
+from lakehouse.ingest import FileReport
 from lakehouse.landing import BEHAVIOUR, OLIST
 from lakehouse.settings import ROOT
 from tests import delta
@@ -162,7 +163,7 @@ def test_reading_in_many_small_pieces_gives_the_same_bronze(
 ) -> None:
     add_lines(files / SELLERS, b"too,few", b'a,"b,c,d', b"x,01000,y\xff,SP")
     take_in(files, tmp_path / "whole" / "warehouse")
-    monkeypatch.setattr(ingest, "CHUNK_BYTES", 500)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)
     calls: list[tuple[str, int, int]] = []
     ingest.ingest("olist", [files], tmp_path / "pieces" / "warehouse", lambda *call: calls.append(call))
     assert bronze(tmp_path / "pieces" / "warehouse") == bronze(tmp_path / "whole" / "warehouse")
@@ -319,7 +320,7 @@ def test_an_interrupted_ingest_is_finished_by_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is raised midway comes out as it is, at once, and Bronze is what it was: here, nothing."""
-    monkeypatch.setattr(ingest, "CHUNK_BYTES", 1_000)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1_000)
 
     def stop(file: str, done: int, size: int) -> None:
         if file == ITEMS and done > size / 2:
