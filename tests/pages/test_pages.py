@@ -15,7 +15,7 @@ import pytest
 import yaml
 from deltalake import write_deltalake
 
-from bi.dashboards import executive, lineage, retention, site, words
+from bi.dashboards import campaign, cards, executive, lineage, models, retention, site, words
 from bi.dashboards.gold import Gold
 from bi.dashboards.words import Metric
 from lakehouse import pipeline
@@ -81,7 +81,7 @@ def test_targets_are_shown_only_where_somebody_set_one(scored: Path, untrained: 
 
 def test_the_list_of_a_large_shop_is_small() -> None:
     """As many whales as Olist has, all of whom may be called, and as many words as it has categories and reasons."""
-    person: dict[str, Any] = dict.fromkeys((name for name, *_ in retention.COLUMNS), 12345.67)
+    person: dict[str, Any] = dict.fromkeys((name for name, *_ in campaign.COLUMNS), 12345.67)
     keys = ("customer_unique_id", "next_product_id", "buy_again_product_id")
     people = [
         {
@@ -95,7 +95,7 @@ def test_the_list_of_a_large_shop_is_small() -> None:
         }
         for place in range(7_800)
     ]
-    assert len(site.in_script(retention.packed(people)).encode()) < LIMIT
+    assert len(site.in_script(campaign.packed(people)).encode()) < LIMIT
 
 
 def test_json_cannot_end_the_script_that_holds_it() -> None:
@@ -136,7 +136,7 @@ def test_figures_are_written_as_people_write_them() -> None:
 def test_a_change_says_how_much_and_whether_it_is_good(
     now: Decimal, then: Decimal, unit: str, better: int, text: str, mood: str
 ) -> None:
-    delta = executive.delta(now, then, Metric("m", "M", unit, better, ""), "on previous")
+    delta = cards.delta(now, then, Metric("m", "M", unit, better, ""), "on previous")
     assert (delta["text"], delta["mood"]) == (text, mood)
 
 
@@ -144,10 +144,10 @@ def test_a_target_is_reached_from_the_right_side() -> None:
     late = Metric("late_delivery_rate", "Late", "share", -1, "")
     revenue = Metric("revenue", "Revenue", "money", 1, "")
     now = {"weeks": 4, "late_delivery_rate": Decimal("0.06"), "revenue": Decimal(90)}
-    assert executive.card(late, now, {}, Decimal("0.05"))["target"]["mood"] == "bad"
-    assert executive.card(late, now, {}, Decimal("0.06"))["target"]["mood"] == "good"
-    assert executive.card(revenue, now, {}, Decimal(100))["target"]["mood"] == "bad"
-    assert "target" not in executive.card(revenue, now, {})
+    assert cards.card(late, now, {}, Decimal("0.05"))["target"]["mood"] == "bad"
+    assert cards.card(late, now, {}, Decimal("0.06"))["target"]["mood"] == "good"
+    assert cards.card(revenue, now, {}, Decimal(100))["target"]["mood"] == "bad"
+    assert "target" not in cards.card(revenue, now, {})
 
 
 def test_what_becomes_of_orders_is_compared_when_they_have_arrived() -> None:
@@ -156,10 +156,10 @@ def test_what_becomes_of_orders_is_compared_when_they_have_arrived() -> None:
     before = {"late_delivery_rate": Decimal("0.06"), "orders": 100, "delivered_orders": 98}
     early = {"late_delivery_rate": Decimal("0.01"), "orders": 100, "delivered_orders": 60}
     ripe = {**early, "delivered_orders": 95}
-    card = executive.card(late, early, {"previous": before}, Decimal("0.05"))
+    card = cards.card(late, early, {"previous": before}, Decimal("0.05"))
     assert (card["value"], card["deltas"], card["target"]["mood"]) == ("1.0 %", [], "even")
     assert card["note"] == "Late ones. Not compared yet: 60.0 % of these orders have arrived."
-    card = executive.card(late, ripe, {"previous": before}, Decimal("0.05"))
+    card = cards.card(late, ripe, {"previous": before}, Decimal("0.05"))
     assert ([delta["mood"] for delta in card["deltas"]], card["target"]["mood"]) == (["good"], "good")
     assert card["note"] == "Late ones."
     ripening = {metric.column for group in executive.GROUPS.values() for metric in group if metric.ripens}
@@ -221,11 +221,11 @@ def test_the_forecast_is_said_in_words_with_its_band() -> None:
             "wape": Decimal("0.1398"),
         }
     ]
-    text = executive.outlook_words(outlook, accuracy)
+    text = models.outlook_words(outlook, accuracy)
     assert "R$ 243 k, and in four cases of five between R$ 188 k and R$ 313 k" in text
     assert "104 forecasts" in text
     assert "83.7 %" in text
-    assert executive.outlook_words([], accuracy) == ""
+    assert models.outlook_words([], accuracy) == ""
 
 
 def test_remarks_tell_of_open_weeks_and_old_scores() -> None:
@@ -249,7 +249,7 @@ def test_remarks_tell_of_open_weeks_and_old_scores() -> None:
 
 
 def test_the_list_packs_texts_that_repeat_and_loses_none() -> None:
-    row: dict[str, Any] = dict.fromkeys((name for name, *_ in retention.COLUMNS), None)
+    row: dict[str, Any] = dict.fromkeys((name for name, *_ in campaign.COLUMNS), None)
     people = [
         {
             **row,
@@ -260,7 +260,7 @@ def test_the_list_packs_texts_that_repeat_and_loses_none() -> None:
         },
         {**row, "customer_unique_id": "bia", "reason_1": "two orders", "spend": Decimal(1), "next_category": None},
     ]
-    packed = retention.packed(people)
+    packed = campaign.packed(people)
     at = {column["name"]: place for place, column in enumerate(packed["columns"])}
     one, other = packed["rows"]
     assert one[at["reason_1"]] == other[at["reason_1"]]
