@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from data_generation.clickstream import events_around_an_order
 from data_generation.files import FORMATS
+from data_generation.habits import events_around_an_order
 from data_generation.parameters import Parameters
 from lakehouse.errors import LakehouseError
 from lakehouse.landing import BEHAVIOUR, OLIST

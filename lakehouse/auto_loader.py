@@ -23,19 +23,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
+from lakehouse.acceptance import Checked
+from lakehouse.bronze import AUDIT_FIELDS, DELIVERIES, DELIVERIES_SCHEMA, REJECTED_ROWS, REJECTED_SCHEMA
 from lakehouse.catalog import TableName, quote
 from lakehouse.csv_records import Record, physical_lines, read_header, read_records
 from lakehouse.errors import LakehouseError
-from lakehouse.ingest import (
-    AUDIT_FIELDS,
-    DELIVERIES,
-    DELIVERIES_SCHEMA,
-    REJECTED_ROWS,
-    REJECTED_SCHEMA,
-    Checked,
-    FileReport,
-    not_one_line,
-)
+from lakehouse.ingest import FileReport, not_one_line
 from lakehouse.landing import LandingFile
 from lakehouse.parquet_records import open_parquet, text_batches
 from lakehouse.unity import Unity
@@ -67,7 +60,7 @@ def take_in(
 
     Args:
         place: where Bronze is.
-        checked: as :func:`lakehouse.ingest.check` gives it; folders, not zips.
+        checked: as :func:`lakehouse.acceptance.check` gives it; folders, not zips.
         checkpoints: the folder where Auto Loader keeps which files it has seen.
         source: the streaming source that finds the files.
         options: of that source.

@@ -9,7 +9,6 @@ nothing, and one whose ingest was killed is taken in again from the start.
 from __future__ import annotations
 
 import gc
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -19,44 +18,16 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from lakehouse import catalog, tables
+from lakehouse import bronze, catalog, tables
+from lakehouse.acceptance import Checked, check
 from lakehouse.appender import Appender, create_if_missing
+from lakehouse.bronze import DELIVERIES, DELIVERIES_SCHEMA, REJECTED_ROWS, REJECTED_SCHEMA
 from lakehouse.catalog import TableName
-from lakehouse.csv_records import Record, Reject, physical_lines, read_header, read_records
+from lakehouse.chunks import chunks
+from lakehouse.csv_records import Reject
 from lakehouse.delivery import Delivery
 from lakehouse.errors import LakehouseError
-from lakehouse.landing import SOURCES, LandingFile
-from lakehouse.parquet_records import open_parquet, text_batches
-
-AUDIT_FIELDS = (
-    pa.field("_source_file", pa.string(), nullable=False),
-    pa.field("_source_row", pa.int64(), nullable=False),
-    pa.field("_batch_id", pa.string(), nullable=False),
-    pa.field("_ingested_at", pa.timestamp("us", tz="UTC"), nullable=False),
-    pa.field("_delivered_on", pa.date32()),
-)
-REJECTED_ROWS = TableName("bronze", "rejected_rows")
-REJECTED_SCHEMA = pa.schema(
-    [
-        pa.field("table_name", pa.string(), nullable=False),
-        pa.field("raw_line", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        *AUDIT_FIELDS,
-    ]
-)
-DELIVERIES = TableName("bronze", "deliveries")
-DELIVERIES_SCHEMA = pa.schema(
-    [
-        pa.field("table_name", pa.string(), nullable=False),
-        pa.field("row_count", pa.int64(), nullable=False),
-        pa.field("rejected_count", pa.int64(), nullable=False),
-        *(field for field in AUDIT_FIELDS if field.name != "_source_row"),
-    ]
-)
-CHUNK_BYTES = 4 << 20
-MOST_SHOWN, LONGEST_SHOWN = 5, 60
-UNUSABLE = frozenset(" ,;{}()\n\t=")
-"""What Delta tables allow in no column name."""
+from lakehouse.landing import LandingFile
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, how much of it has been read, and how much there is: bytes, or rows of Parquet."""
@@ -86,28 +57,9 @@ class _Plan(NamedTuple):
         return self.sha256[:16]
 
 
-class Checked(NamedTuple):
-    """A delivery whose files have been found and have sound headers; nothing of it is written yet."""
-
-    places: dict[LandingFile, tuple[Delivery, str]]
-    headers: dict[LandingFile, list[str]]
-    behaviour: Sequence[LandingFile]
-    delivered_on: date | None
-
-
 class _Counts(NamedTuple):
     rows: int
     rejected: int
-
-
-class _Chunk(NamedTuple):
-    """Some rows of a file: its columns as text, their lines, what is no record, and how far the file is read."""
-
-    columns: list[pa.Array]
-    lines: list[int]
-    rejects: list[Reject]
-    done: int
-    size: int
 
 
 def ingest(
@@ -142,22 +94,6 @@ def ingest(
         return take_in(checked, warehouse, progress)
 
 
-def check(source: str, paths: Sequence[Path], delivered_on: date | None = None) -> Checked:
-    """The first half of :func:`ingest`: find the files and check all headers; writes nothing.
-
-    Raises:
-        LakehouseError: the delivery cannot be used.
-    """
-    if source not in SOURCES:
-        raise LakehouseError(f"There is no source called {source!r}.", f"Choose one of: {', '.join(SOURCES)}.")
-    shop, behaviour = SOURCES[source]
-    found = _find([Delivery(path) for path in paths], shop, behaviour, partial=delivered_on is not None)
-    headers = {
-        landing: _header(landing, *place, may_be_empty=delivered_on is not None) for landing, place in found.items()
-    }
-    return Checked(found, headers, behaviour, delivered_on)
-
-
 def take_in(checked: Checked, warehouse: Path, progress: Progress = lambda *_: None) -> list[FileReport]:
     """The second half of :func:`ingest`, to be called inside :func:`lakehouse.tables.writing`.
 
@@ -173,90 +109,8 @@ def take_in(checked: Checked, warehouse: Path, progress: Progress = lambda *_: N
     create_if_missing(DELIVERIES.path(warehouse), DELIVERIES_SCHEMA)
     reports = [_ingest_file(plan, warehouse, progress) for plan in plans]
     for landing in checked.behaviour:
-        create_if_missing(TableName("bronze", landing.table).path(warehouse), _schema(landing.columns))
+        create_if_missing(TableName("bronze", landing.table).path(warehouse), bronze.schema_of(landing.columns))
     return reports
-
-
-def _find(
-    deliveries: list[Delivery], shop: Sequence[LandingFile], behaviour: Sequence[LandingFile], *, partial: bool
-) -> dict[LandingFile, tuple[Delivery, str]]:
-    """Where each file is; raises if one is missing that must be there, or is there twice."""
-    found: dict[LandingFile, tuple[Delivery, str]] = {}
-    for landing in (*shop, *behaviour):
-        places = [(delivery, name) for delivery in deliveries for name in landing.names if name in delivery]
-        if len(places) > 1:
-            where = ", ".join(f"{name} in {delivery.path}" for delivery, name in places)
-            raise LakehouseError(f"The same file is delivered more than once: {where}.", "Leave only one of them.")
-        if places:
-            found[landing] = places[0]
-    missing = [landing.file for landing in shop if landing not in found]
-    if missing and (not found or (len(missing) < len(shop) and not partial)):
-        if len(deliveries) == 1:
-            deliveries[0].require(missing)
-        raise LakehouseError(
-            f"{', '.join(str(delivery.path) for delivery in deliveries)} lack {', '.join(missing)}.",
-            "Give --path the folders or zips that hold all the files between them, under their original names.",
-        )
-    for delivery in deliveries:
-        files = [file for place, file in found.values() if place is delivery]
-        delivery.require(files)
-        delivery.require_whole(files)
-    return found
-
-
-def _header(landing: LandingFile, delivery: Delivery, file: str, *, may_be_empty: bool) -> list[str]:
-    """The header of a file; raises if the file cannot be what the contract says."""
-    with delivery.open(file) as stream:
-        if file.endswith(".parquet"):
-            with open_parquet(stream, file) as parquet:
-                header, empty = list(parquet.schema_arrow.names), not parquet.metadata.num_rows
-        else:
-            lines = physical_lines(stream)
-            header = read_header(next(lines, b""), file)
-            empty = next(read_records(lines, len(header)), None) is None
-    _check_header(landing, file, header)
-    if empty and not may_be_empty:
-        raise LakehouseError(
-            f"{file} in {delivery.path} has a header and no rows.",
-            "Deliver the file with its rows; if nothing happened that day, say which day: --delivered-on.",
-        )
-    return header
-
-
-def _check_header(landing: LandingFile, file: str, header: list[str]) -> None:
-    absent = [column for column in landing.columns if column not in header]
-    unknown = [column for column in header if column not in landing.columns]
-    if absent:
-        renamed = f" Renamed, perhaps, to {_some(unknown)}?" if unknown else ""
-        raise LakehouseError(
-            f"{file} lacks the column {', '.join(absent)}.{renamed}",
-            f"Its header must name, separated by commas: {', '.join(landing.columns)}.",
-        )
-    # Delta tables do not tell A from a.
-    names = [column.lower() for column in header]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise LakehouseError(f"{file} names the column {_some(doubled)} more than once.", "Rename or remove one.")
-    reserved = {field.name for field in AUDIT_FIELDS}
-    unusable = [name for name in unknown if not name or name.lower() in reserved or set(name) & UNUSABLE]
-    if unusable:
-        raise LakehouseError(
-            f"{file} has a column that no table can take: {_some(unusable)}.",
-            f"Rename it: not empty, not one of {', '.join(sorted(reserved))}, "
-            "without spaces and without any of , ; { } ( ) = .",
-        )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names for a message, as many and as much of each as can be read: a file may hold anything."""
-    shown = [
-        repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}...") for name in names[:MOST_SHOWN]
-    ]
-    return ", ".join(shown) + (f" and {len(names) - MOST_SHOWN:,} more" if len(names) > MOST_SHOWN else "")
-
-
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([*(pa.field(name, pa.string()) for name in columns), *AUDIT_FIELDS])
 
 
 def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport:
@@ -270,14 +124,14 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
     rows = rejected = 0
     first_reason = ""
     now = _later_than_all(warehouse)
-    schema = _schema(_as_spelt_before(plan.header, warehouse, table))
+    schema = bronze.schema_of(_as_spelt_before(plan.header, warehouse, table))
     with (
         plan.delivery.open(plan.file, plan.sha256) as stream,
         _collector_paused(),
         Appender(table.path(warehouse), schema) as sound,
         Appender(REJECTED_ROWS.path(warehouse), REJECTED_SCHEMA) as broken,
     ):
-        for chunk in _chunks(stream, plan):
+        for chunk in chunks(stream, plan.file, plan.header, plan.delivery.size(plan.file)):
             progress(plan.file, chunk.done, chunk.size)
             if chunk.lines:
                 audit = _audit(plan, now, len(chunk.lines), chunk.lines)
@@ -369,56 +223,6 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
         for batch_id in sorted(unfinished & batches.keys()):
             catalog.open_delta(warehouse, name).delete(f"{_of_file(plan)} and _batch_id = '{batch_id}'")
     return there if complete else None
-
-
-def _chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
-    """What a file holds, in chunks of bounded size."""
-    return _parquet_chunks(stream, plan) if plan.file.endswith(".parquet") else _csv_chunks(stream, plan)
-
-
-def _parquet_chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
-    with open_parquet(stream, plan.file) as parquet:
-        done, size = 0, parquet.metadata.num_rows
-        for columns in text_batches(parquet, plan.header):
-            # Rows are numbered as the lines of a CSV file would be, whose header is line 1.
-            lines = range(done + 2, done + 2 + len(columns[0]))
-            done += len(lines)
-            yield _Chunk(columns, list(lines), [], done, size)
-
-
-def _csv_chunks(stream: io.BufferedReader, plan: _Plan) -> Iterator[_Chunk]:
-    done, size = 0, plan.delivery.size(plan.file)
-
-    def lines() -> Iterator[bytes]:
-        nonlocal done
-        for line in physical_lines(stream):
-            done += len(line)
-            yield line
-
-    source = lines()
-    next(source)
-    items: list[Record | Reject] = []
-    limit = done + CHUNK_BYTES
-    for item in read_records(source, len(plan.header)):
-        items.append(item)
-        if done >= limit:
-            yield _csv_chunk(items, done, size)
-            items = []
-            limit = done + CHUNK_BYTES
-    if items:
-        yield _csv_chunk(items, done, size)
-
-
-def _csv_chunk(items: list[Record | Reject], done: int, size: int) -> _Chunk:
-    records = [item for item in items if isinstance(item, Record)]
-    columns = zip(*(record.values for record in records), strict=True)
-    return _Chunk(
-        [pa.array([value or None for value in column], pa.string()) for column in columns],
-        [record.line for record in records],
-        [item for item in items if isinstance(item, Reject)],
-        done,
-        size,
-    )
 
 
 def _reject_batch(plan: _Plan, now: datetime, rejects: list[Reject]) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lakehouse import auto_loader, catalog, dbt_runner, gate, session, settings, tables
+from lakehouse import acceptance, auto_loader, catalog, dbt_runner, gate, session, settings, tables
 from lakehouse import ingest as ingestion
 from lakehouse.errors import LakehouseError, disk_errors_explained
 from ml import data as scores
@@ -63,7 +63,7 @@ def ingest(
         CheckFailed: a critical check failed; Bronze is as it was before.
     """
     session.check_engine(target)
-    checked = ingestion.check(source, paths, delivered_on)
+    checked = acceptance.check(source, paths, delivered_on)
     place = tables.place(target, warehouse)
     with tables.locked(place):
         return _ingest_step(checked, target, warehouse, gate.new_run_id(place), progress)
@@ -116,7 +116,7 @@ def run(
         LakehouseError: the delivery cannot be used, a layer failed, or the site cannot be written.
     """
     session.check_engine(target)
-    checked = ingestion.check(source, paths, delivered_on)
+    checked = acceptance.check(source, paths, delivered_on)
     place = tables.place(target, warehouse)
     with tables.locked(place):
         run_id, project = gate.new_run_id(place), dbt_runner.Project(target)
@@ -186,7 +186,7 @@ def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Prog
 
 
 def _ingest_step(
-    checked: ingestion.Checked, target: str, warehouse: Path, run_id: str, progress: Progress
+    checked: acceptance.Checked, target: str, warehouse: Path, run_id: str, progress: Progress
 ) -> StepReport:
     started = time.perf_counter()
     with _all_or_nothing("bronze", target, warehouse, run_id):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from lakehouse import catalog, lock, unity
+from lakehouse import catalog, lock, unity, written
 from lakehouse.appender import create_if_missing
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError, disk_errors_explained, is_disk_full
@@ -136,9 +136,6 @@ def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
     """
     schemas = tuple(schemas)
     if isinstance(place, Unity):
-        # It imports modules that import this one.
-        from lakehouse import written
-
         with place.writing(written.tables_of(schemas)) as failed:
             yield failed
         return

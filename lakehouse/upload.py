@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from lakehouse import ingest
+from lakehouse import acceptance
 from lakehouse.delivery import MANIFEST, UNDER_WAY
 from lakehouse.errors import LakehouseError
 
@@ -90,7 +90,7 @@ def upload(
     Raises:
         LakehouseError: the delivery could not be taken in, the address is none, or Azure refuses or is out of reach.
     """
-    checked = ingest.check(source, paths, delivered_on)
+    checked = acceptance.check(source, paths, delivered_on)
     place = _open(to)
     files = {
         _File(name, delivery.size(name), delivery.sha256(name)): delivery

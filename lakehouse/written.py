@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lakehouse import settings
+from lakehouse.bronze import DELIVERIES, REJECTED_ROWS
 from lakehouse.catalog import TableName
-from lakehouse.ingest import DELIVERIES, REJECTED_ROWS
 from lakehouse.landing import SOURCES
 from ml.contracts import CONTRACTS
 

@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bi.dashboards import charts, words
+from bi.dashboards import charts, models, words
+from bi.dashboards.cards import card, risk_card
 from bi.dashboards.gold import Gold, Row
 from bi.dashboards.words import Metric
 
 Write = Callable[[Any], str]
-UNTRAINED = (
-    "No model has been trained yet. Run lakehouse train all, lakehouse score all and lakehouse build --layer marts."
-)
-AGAINST = {"previous": "on previous", "year_ago": "on year ago"}
 NAMES = {"previous": "Previous", "year_ago": "Year ago"}
 WITHIN = {"previous": "the {} before", "year_ago": "the same {} a year before"}
 GROUPS = {
@@ -77,15 +74,6 @@ GROUPS = {
     ),
 }
 MEMBERS = 12
-RIPE = Decimal("0.95")
-"""Share of a period's orders that must have arrived before late deliveries, reviews and cancellations are compared:
-quick parcels arrive first, and are late least."""
-METRIC_WORDS = {
-    "basket_completion_ndcg_at_10": "completing a basket, NDCG at 10",
-    "auc": "telling who buys again, AUC",
-    "top_decile_lift": "buyers in the best tenth, lift",
-    "wape": "weekly revenue, error (WAPE)",
-}
 
 
 def context(gold: Gold, status: Row) -> dict[str, Any]:
@@ -103,12 +91,12 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
     accuracy = gold.rows("select * from gold__forecast_accuracy order by wape, model")
     return {
         "panels": _panels(gold, status, outlook, accuracy),
-        "outlook_words": outlook_words(outlook, accuracy),
+        "outlook_words": models.outlook_words(outlook, accuracy),
         "revenue_chart": _revenue_chart(gold, weekly, outlook),
         "weekly_charts": _weekly_charts(weekly),
-        "accuracy_chart": _accuracy_chart(accuracy),
-        "models": model_table(gold),
-        "untrained": UNTRAINED,
+        "accuracy_chart": models.accuracy_chart(accuracy),
+        "models": models.model_table(gold),
+        "untrained": models.UNTRAINED,
     }
 
 
@@ -130,7 +118,7 @@ def _panels(gold: Gold, status: Row, outlook: Sequence[Row], accuracy: Sequence[
             for title, metrics in GROUPS.items()
         }
         groups["Revenue"][0]["big"] = True
-        groups["Revenue"].append(_outlook_card(outlook, accuracy))
+        groups["Revenue"].append(models.outlook_card(outlook, accuracy))
         groups["Customers"].append(risk_card(status))
         mine = [row for row in sales if row["weeks"] == weeks]
         panels.append(
@@ -149,52 +137,6 @@ def _panels(gold: Gold, status: Row, outlook: Sequence[Row], accuracy: Sequence[
 
 def _dates(row: Row) -> str:
     return f"{words.day(row['period_start'])} to {words.day(row['period_end'])}"
-
-
-def card(metric: Metric, now: Row, periods: Mapping[str, Row], target: Decimal | None = None) -> dict[str, Any]:
-    """A figure with its change against each period there is to compare with, and its target if somebody set one."""
-    value = now[metric.column]
-    is_ripe = not metric.ripens or _arrived(now) >= RIPE
-    early = f" Not compared yet: {words.share(_arrived(now))} of these orders have arrived." if not is_ripe else ""
-    made = {
-        "id": metric.column,
-        "label": metric.label,
-        "raw": "" if value is None else value,
-        "value": words.figure(value, metric.unit),
-        "note": metric.note + early,
-        "deltas": [
-            delta(value, row[metric.column], metric, AGAINST[period])
-            for period, row in periods.items()
-            if is_ripe and row[metric.column] is not None and value is not None
-        ],
-    }
-    if target is not None and value is not None and not is_ripe:
-        made["target"] = {"mood": "even", "text": f"Target {words.figure(target, metric.unit)}: too early to say"}
-    elif target is not None and value is not None:
-        reached = value >= target if metric.better >= 0 else value <= target
-        made["target"] = {
-            "mood": "good" if reached else "bad",
-            "text": f"Target {words.figure(target, metric.unit)}: {'reached' if reached else 'missed'}",
-        }
-    return made
-
-
-def _arrived(row: Row) -> Decimal:
-    return Decimal(row["delivered_orders"]) / row["orders"] if row["orders"] else Decimal(0)
-
-
-def delta(now: Decimal, then: Decimal, metric: Metric, against: str) -> dict[str, str]:
-    """A change in words, an arrow, and whether it is for the better: never by colour alone."""
-    text = words.change(now, then, metric.unit) or "new"
-    way = words.direction(text)
-    mood = {1: "good", -1: "bad", 0: "even"}[way * metric.better]
-    return {
-        "text": text,
-        "arrow": {1: "▲", -1: "▼", 0: "■"}[way],
-        "mood": mood,
-        "verdict": {"good": "better", "bad": "worse", "even": ""}[mood],
-        "against": against,
-    }
 
 
 def headline(now: Row, periods: Mapping[str, Row]) -> str:
@@ -235,69 +177,6 @@ def _cause(row: Row, against: str) -> str:
         else "much of"
     )
     return f"{what.capitalize()} made {how_much} the difference to {against}."
-
-
-def outlook_words(outlook: Sequence[Row], accuracy: Sequence[Row]) -> str:
-    """The forecast and its band as a sentence; empty without one."""
-    if not outlook:
-        return ""
-    first = outlook[0]
-    text = (
-        f"The week of {words.day(first['week'])} is expected to bring {words.money(first['amount'], short=True)}, "
-        f"and in four cases of five "
-        f"between {words.money(first['low'], short=True)} and {words.money(first['high'], short=True)}."
-    )
-    champion = _champion(accuracy)
-    if champion and champion["band_coverage"] is not None:
-        text += (
-            f" Looking back over {champion['forecasts']} forecasts, the range held what came in "
-            f"{words.share(champion['band_coverage'])} of them, "
-            f"and the forecast was off by {words.share(champion['wape'])} of revenue."
-        )
-    return text
-
-
-def _champion(accuracy: Sequence[Row]) -> Row | None:
-    return next((row for row in accuracy if row["is_champion"] and row["weeks_ahead"] == "all"), None)
-
-
-def _outlook_card(outlook: Sequence[Row], accuracy: Sequence[Row]) -> dict[str, Any]:
-    if not outlook:
-        return {
-            "id": "forecast",
-            "label": "Forecast",
-            "raw": "",
-            "value": words.DASH,
-            "note": "No model has forecast yet.",
-            "deltas": [],
-        }
-    total = sum((row["amount"] for row in outlook), Decimal(0))
-    champion = _champion(accuracy)
-    error = f" Earlier forecasts were off by {words.share(champion['wape'])} of revenue." if champion else ""
-    return {
-        "id": "forecast",
-        "label": f"Forecast, next {len(outlook)} weeks",
-        "raw": total,
-        "value": words.money(total, short=True),
-        "note": f"What the weeks after the last complete one are expected to bring.{error}",
-        "deltas": [],
-    }
-
-
-def risk_card(status: Row) -> dict[str, Any]:
-    """Revenue at risk: what is expected of whales past their gap, not what they have spent."""
-    known = status["revenue_at_risk"] is not None
-    return {
-        "id": "revenue_at_risk",
-        "label": "Revenue at risk",
-        "raw": status["revenue_at_risk"] if known else "",
-        "value": words.money(status["revenue_at_risk"], short=True),
-        "note": f"Expected within 180 days from {words.count(status['whales_at_risk'])} big spenders who stay away "
-        f"longer than usual."
-        if known
-        else "No model has scored yet.",
-        "deltas": [],
-    }
 
 
 def _split(period: str, row: Row) -> dict[str, Any]:
@@ -501,69 +380,3 @@ def _weekly_charts(weekly: Sequence[Row]) -> list[dict[str, Any]]:
             words.score,
         ),
     ]
-
-
-def _accuracy_chart(accuracy: Sequence[Row]) -> dict[str, Any]:
-    best = [row for row in accuracy if row["weeks_ahead"] == "all"]
-    shown = [*(row for row in best if row["is_champion"]), *(row for row in best if not row["is_champion"])][:6]
-    rows = [
-        {"name": words.name(row["model"]) + (" (serves)" if row["is_champion"] else ""), "amount": row["wape"]}
-        for row in shown
-    ]
-    return {
-        "id": "accuracy",
-        "title": "Forecast error of the champion and of the others",
-        "unit": "error as a share of revenue (WAPE), one to four weeks ahead",
-        "spec": charts.bars(rows, "share of revenue", charts.PERCENT) if rows else None,
-        "none": UNTRAINED,
-        "how": "Shorter is better: 14 % means that forecasts were off by 14 % of revenue on average. The one that "
-        "serves was chosen by this very figure, each week being forecast without knowing it: from now on, expect "
-        "it to do a little worse. The best of the others are below it.",
-        "source": "gold.forecast_accuracy",
-        "table": {
-            "caption": "By weeks ahead",
-            "heads": ["Model", "Weeks ahead", "Error", "Bias", "Range held"],
-            "rows": [
-                (
-                    words.name(row["model"]),
-                    row["weeks_ahead"],
-                    words.share(row["wape"]),
-                    words.share(row["bias"]),
-                    words.share(row["band_coverage"]),
-                )
-                for row in accuracy
-                if row["model"] in {one["model"] for one in shown}
-            ],
-        },
-    }
-
-
-def model_table(gold: Gold) -> dict[str, Any] | None:
-    """What each champion measured beside its best plain baseline; None without a champion."""
-    rows = gold.rows("select * from gold__model_status order by model_name, metric")
-    if not rows:
-        return None
-
-    def measured(value: float | None) -> str:
-        return words.DASH if value is None else f"{value:.3f}"
-
-    return {
-        "caption": "Champions, as measured when they were trained",
-        "heads": ["Model", "What was measured", "Value", "95 % range", "Best baseline", "Learned up to"],
-        "texts": 2,
-        "rows": [
-            (
-                f"{row['model_name']}, version {row['model_version']}",
-                METRIC_WORDS.get(row["metric"], words.name(row["metric"])),
-                measured(row["measured"]),
-                words.DASH
-                if row["measured_low"] is None
-                else f"{measured(row['measured_low'])} to {measured(row['measured_high'])}",
-                words.DASH
-                if row["best_baseline"] is None
-                else f"{measured(row['baseline_measured'])} {words.name(row['best_baseline'])}",
-                words.day(row["trained_as_of"]),
-            )
-            for row in rows
-        ],
-    }

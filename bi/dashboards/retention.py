@@ -5,43 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bi.dashboards import charts, words
-from bi.dashboards.executive import UNTRAINED, risk_card
-from bi.dashboards.gold import Gold, Row, plain
+from bi.dashboards import campaign, charts, words
+from bi.dashboards.behaviour import behaviour_charts
+from bi.dashboards.cards import plain_card, risk_card
+from bi.dashboards.gold import Gold, Row
+from bi.dashboards.models import UNTRAINED
 
 SEGMENTS = ("whale_at_risk", "whale", "returning_at_risk", "returning", "newcomer", "lapsed_newcomer")
-STEPS = {
-    "sessions": "visited",
-    "sessions_with_view": "saw a product",
-    "sessions_with_cart": "filled a cart",
-    "sessions_with_checkout": "began to check out",
-    "sessions_with_purchase": "ordered",
-}
-# Name in Gold, label in the list or none if it is in the details and the file only, kind, whether texts repeat.
-COLUMNS = (
-    ("call_rank", "Rank", "count", False),
-    ("customer_unique_id", "Customer", "text", False),
-    ("campaign_group", "", "text", True),
-    ("spend", "Spent, R$", "money", False),
-    ("orders", "Orders", "count", False),
-    ("days_since_last_order", "Days away", "count", False),
-    ("usual_gap_days", "Usual gap", "count", False),
-    ("expected_revenue", "Expected, R$", "money", False),
-    ("next_category", "Propose", "text", True),
-    ("buy_again_category", "Buy again", "text", True),
-    ("reason_1", "What weighs most", "text", True),
-    ("repurchase_probability", "", "share", False),
-    ("last_contact_date", "", "text", True),
-    ("next_product_id", "", "text", True),
-    ("buy_again_product_id", "", "text", True),
-    ("campaign_id", "", "text", True),
-    ("campaign_rank", "", "count", False),
-    ("is_within_cap", "", "flag", False),
-    ("is_compared", "", "flag", False),
-    ("outcome_days", "", "count", False),
-    ("outcome_orders", "", "count", False),
-    ("outcome_revenue", "", "money", False),
-)
 COHORTS, MONTHS = 18, 12
 POINTS = 4000
 
@@ -57,10 +27,7 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
     order = {name: place for place, name in enumerate(SEGMENTS)}
     segments.sort(key=lambda row: order[row["segment"]])
     whales = next((row for row in segments if row["segment"] == "whale_at_risk"), None)
-    people = gold.rows(
-        f"""select {", ".join(name for name, *_ in COLUMNS)} from gold__retention_campaign
-        where is_reachable order by campaign_group, call_rank, customer_unique_id"""
-    )
+    people = campaign.reachable(gold)
     behaviour = status["behaviour_provenance"]
     return {
         "headline": _headline(whales),
@@ -74,46 +41,17 @@ def context(gold: Gold, status: Row) -> dict[str, Any]:
         "about the shop."
         if behaviour == "generated"
         else "",
-        "behaviour_charts": _behaviour_charts(gold),
-        "list_words": _list_words(status, people),
-        "columns": [
-            {"at": at, "label": label, "number": _is_number(kind)}
-            for at, (_, label, kind, _) in enumerate(COLUMNS)
-            if label
-        ],
-        "people": packed(people),
-        "outcomes": _outcomes(gold),
+        "behaviour_charts": behaviour_charts(gold),
+        "list_words": campaign.list_words(status, people),
+        "columns": campaign.shown_columns(),
+        "people": campaign.packed(people),
+        "outcomes": campaign.outcomes(gold),
         "outcome_words": "Calls are judged by what people in the campaign bring beside those of the control group "
         "who rank as high: they are like them but are never called. These tables do not know who was called: as "
         "long as nobody was, both should be alike but for chance. The table is of the newest campaign alone, which "
         "in a shop that trades is less than a week old. To judge a campaign later, download the list of everybody "
         "on the day that it starts, and add up what those with is_compared order from then on, by campaign_group.",
     }
-
-
-def packed(people: Sequence[Row]) -> dict[str, Any]:
-    """Rows as lists, texts that repeat as numbers into one list of words: a third of the size."""
-    places: dict[str, int] = {}
-    rows = []
-    for person in people:
-        row = []
-        for name, _, _, repeats in COLUMNS:
-            value = plain(person[name])
-            if repeats and value is not None:
-                value = places.setdefault(value, len(places))
-            elif isinstance(value, float):
-                value = round(value, 4)
-            row.append(value)
-        rows.append(row)
-    columns = [
-        {"name": name, "label": label, "kind": kind, "number": _is_number(kind), "words": repeats}
-        for name, label, kind, repeats in COLUMNS
-    ]
-    return {"columns": columns, "words": list(places), "rows": rows}
-
-
-def _is_number(kind: str) -> bool:
-    return kind in ("count", "money", "share")
 
 
 def _headline(whales: Row | None) -> str:
@@ -135,38 +73,28 @@ def _headline(whales: Row | None) -> str:
 
 
 def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[str, Any]]:
-    def one(id_: str, label: str, raw: Any, value: str, note: str) -> dict[str, Any]:
-        return {
-            "id": id_,
-            "label": label,
-            "raw": "" if raw is None else raw,
-            "value": value,
-            "note": note,
-            "deltas": [],
-        }
-
     callable_people = whales["callable_people"] if whales else 0
     capped = sum(person["is_within_cap"] for person in people)
     return [
         risk_card(status),
-        one(
+        plain_card(
             "whales_at_risk",
             "Whales at risk",
             status["whales_at_risk"],
             words.count(status["whales_at_risk"]),
             "Big spenders past their usual gap between orders.",
         ),
-        one(
+        plain_card(
             "callable",
             "May be called",
             callable_people,
             words.count(callable_people),
             "Of those: agreed to it, and not in the control group.",
         ),
-        one(
+        plain_card(
             "capped", "In this campaign", capped, words.count(capped), "The first of them, up to the cap of contacts."
         ),
-        one(
+        plain_card(
             "expected_revenue",
             "Expected from everybody",
             status["expected_revenue"],
@@ -175,7 +103,7 @@ def _cards(status: Row, whales: Row | None, people: Sequence[Row]) -> list[dict[
             if status["expected_revenue"] is not None
             else "No model has scored yet.",
         ),
-        one(
+        plain_card(
             "repeat_customer_share",
             "Ordered more than once",
             status["repeat_customer_share"],
@@ -314,124 +242,4 @@ def _cohort_chart(gold: Gold) -> dict[str, Any]:
                 for (month, people), shares in sorted(cohorts.items(), reverse=True)
             ],
         },
-    }
-
-
-def _behaviour_charts(gold: Gold) -> list[dict[str, Any]]:
-    sums = gold.rows(
-        f"""select {", ".join(f"sum({step}) as {step}" for step in STEPS)},
-            sum(carts_left) as carts_left, sum(value_left) as value_left
-        from gold__conversion_funnel"""
-    )[0]
-    visits = sums["sessions"] or 0
-    funnel = [{"name": label, "amount": sums[step]} for step, label in STEPS.items()] if visits else []
-    weekly = gold.rows(
-        """select f.week_start as week, 'left' as series, sum(f.value_left) as amount from gold__conversion_funnel f
-        inner join gold__weekly_performance w on f.week_start = w.week_start
-        where w.is_complete group by 1 order by 1"""
-    )
-    left = (
-        f"{words.count(sums['carts_left'])} carts with {words.money(sums['value_left'], short=True)} in them were "
-        f"left behind in all."
-        if visits
-        else ""
-    )
-    none = "No visits are known: no clickstream was delivered."
-    channels = gold.rows(
-        """select channel as name, sum(revenue_markov) as amount, sum(revenue_last_touch) as last
-        from gold__channel_attribution group by 1 order by 2 desc, 1"""
-    )
-    return [
-        {
-            "id": "funnel",
-            "title": "How far visits get",
-            "unit": "visits of people, programs left out",
-            "spec": charts.bars(funnel, "visits") if funnel else None,
-            "none": none,
-            "how": "Each bar holds those who went at least so far. Where two bars differ most, most visitors are "
-            "lost.",
-            "source": "gold.conversion_funnel",
-            "table": {
-                "caption": "Visits that went at least so far",
-                "heads": ["Step", "Visits", "Of all"],
-                "rows": [
-                    (row["name"], words.count(row["amount"]), words.share(row["amount"] / visits)) for row in funnel
-                ],
-            },
-        },
-        {
-            "id": "carts",
-            "title": "Value of carts left behind",
-            "unit": "R$ a week, at the prices of its time",
-            "spec": charts.lines(weekly, "R$ a week", charts.MONEY, ["left"]) if weekly else None,
-            "none": none,
-            "how": f"What was put into carts and not ordered. {left}",
-            "source": "gold.conversion_funnel",
-            "table": {
-                "caption": "Complete weeks, the newest first",
-                "heads": ["Week of", "Left behind, R$"],
-                "rows": [(words.day(row["week"]), words.count(row["amount"])) for row in reversed(weekly)],
-            },
-        },
-        {
-            "id": "channels",
-            "title": "Which channels bring revenue",
-            "unit": "R$ of orders that visits led to",
-            "spec": charts.bars(channels, "R$", ticks=[("last", "credit to the last channel alone")])
-            if channels
-            else None,
-            "none": none,
-            "how": "The bar shares an order's revenue among all channels that led to it, by what would be lost "
-            "without each. The mark gives all of it to the last one. Where the bar ends beyond the mark, a channel "
-            "does more than the last click shows.",
-            "source": "gold.channel_attribution",
-            "table": {
-                "caption": "Revenue by channel",
-                "heads": ["Channel", "Shared among all, R$", "Last channel alone, R$"],
-                "rows": [
-                    (words.name(row["name"]), words.count(row["amount"]), words.count(row["last"]))
-                    for row in channels
-                ],
-            },
-        },
-    ]
-
-
-def _list_words(status: Row, people: Sequence[Row]) -> str:
-    control = sum(person["campaign_group"] == "control" for person in people)
-    others = status["whales_at_risk"] - len(people)
-    if not people:
-        return "Nobody who stays away has agreed to be written to or called."
-    text = (
-        f"{words.count(len(people) - control)} whales at risk who may be called, "
-        f"and {words.count(control)} of the control group."
-    )
-    if others:
-        text += f" {words.count(others)} more have not agreed and are not listed."
-    return text
-
-
-def _outcomes(gold: Gold) -> dict[str, Any]:
-    rows = gold.rows(
-        """select case when campaign_group = 'control' then 'control group, of the same ranks'
-            else 'in the campaign' end as who,
-        count(*) as people, max(outcome_days) as days, sum(case when outcome_orders > 0 then 1 else 0 end) as buyers,
-        sum(outcome_revenue) as revenue, sum(expected_revenue) as expected
-        from gold__retention_campaign where is_compared group by 1 order by 1 desc"""
-    )
-    days = rows[0]["days"] if rows else 0
-    return {
-        "caption": f"What people who agreed to be contacted did in the {days} days after the reporting date",
-        "heads": ["Group", "People", "Bought", "Share", "Revenue, R$", "R$ a person"],
-        "rows": [
-            (
-                row["who"],
-                words.count(row["people"]),
-                words.count(row["buyers"]),
-                words.share(row["buyers"] / row["people"]),
-                words.count(row["revenue"]),
-                words.score(row["revenue"] / row["people"]),
-            )
-            for row in rows
-        ],
     }

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from bi.dashboards import executive, lineage, retention, words
+from bi.dashboards import executive, lineage, models, retention, words
 from bi.dashboards.gold import Gold, Row, plain
 from lakehouse.catalog import TableName
 from lakehouse.errors import disk_errors_explained
@@ -79,8 +79,8 @@ def write(warehouse: Path, site: Path, extras: Extras) -> list[Path]:
         "tiles": _tiles(status, site, extras),
         "runs": _runs(gold),
         "quality": (site / "quality" / "index.html").exists(),
-        "models": executive.model_table(gold),
-        "untrained": executive.UNTRAINED,
+        "models": models.model_table(gold),
+        "untrained": models.UNTRAINED,
         "cards": [{"href": f"model_card_{model}.html", "title": model} for model in extras.cards],
     }
     pages["index.html"] = render("index", "index", status, first, has_lineage=has_lineage)

@@ -130,23 +130,6 @@ def judged(weeks: int) -> range:
     return range(max(FIRST, last - ORIGINS + 1), last + 1)
 
 
-def rolling_origin(
-    panel: Panel, models: Mapping[str, Callable[[], Model]], late: tuple[str, ...] = ()
-) -> dict[str, Walk]:
-    """Backtest models, and forecast the weeks to come with them.
-
-    Args:
-        panel: the series.
-        models: what makes them, by name.
-        late: those that are taken through the judged origins only, because they are slow.
-
-    Returns:
-        A walk a model.
-    """
-    first = judged(panel.weeks).start
-    return {name: walk(panel, make, first if name in late else FIRST) for name, make in models.items()}
-
-
 def frame(walks: Mapping[str, Walk]) -> pd.DataFrame:
     """The judged origins as rows.
 

@@ -40,10 +40,6 @@ class Panel:
     def weeks(self) -> int:
         return self.value.shape[1]
 
-    @property
-    def last_week(self) -> date:
-        return self.week(self.weeks - 1)
-
     def week(self, number: int) -> date:
         """The Monday of a week, counted from 0; beyond the last one is the future."""
         return self.first_week + number * WEEK

@@ -24,8 +24,6 @@ Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 
 MEASURES = ("weight_g", "length_cm", "height_cm", "width_cm")
-TRAITS = ("category", "seller", "price", *MEASURES, "description_length", "name_length", "photos_count")
-"""What is known of a product; null where it is not."""
 
 FEATURES = (
     "log_recent_orders",
@@ -65,7 +63,8 @@ class Catalogue:
 
     Args:
         past: the baskets until then: its users are baskets.
-        traits: by product, with :data:`TRAITS`.
+        traits: by product: category, seller, price, the :data:`MEASURES`, description_length, name_length and
+            photos_count; null where it is not known.
     """
 
     def __init__(self, past: Interactions, traits: pd.DataFrame) -> None:

@@ -13,9 +13,10 @@ from ml.candidate import Candidate, Decision
 from ml.recommender import scoring, shop
 from ml.recommender.als import AlsParams
 from ml.recommender.card import card, figures
-from ml.recommender.evaluation import GRID, best_of, people, split_pair
+from ml.recommender.evaluation import GRID, best_of, people
 from ml.recommender.recommender import Recommender, fit, fit_interactions
 from ml.recommender.shop import Settings, check_history, open_shop
+from ml.recommender.splits import split_pair
 from ml.recommender.uses import (
     ALS,
     BASKET,

@@ -122,7 +122,7 @@ class Shop:
         return _between(_interactions(once, "order_id", 1), start, end)
 
     def traits(self, before: pd.Timestamp) -> pd.DataFrame:
-        """What was known of the products sold before a moment: :data:`ml.recommender.complements.TRAITS`."""
+        """What was known of the products sold before a moment: :class:`ml.recommender.complements.Catalogue`."""
         sold = self.lines[self.lines["purchased_at"] < before]
         last = sold.drop_duplicates("product_id", keep="last").set_index("product_id")
         known = self.products.reindex(last.index)

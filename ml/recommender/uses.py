@@ -22,19 +22,18 @@ from ml.recommender.evaluation import (
     TABLE,
     Lists,
     Queries,
-    Split,
     beats_all,
     measure,
     measure_strangers,
     people,
     per_case,
-    split_pair,
     summary,
 )
 from ml.recommender.interactions import Interactions, read, read_later
 from ml.recommender.rankers import Ranker, baskets
 from ml.recommender.recommender import fit_interactions
 from ml.recommender.shop import Settings, Shop
+from ml.recommender.splits import Split, split_pair
 
 BASKET, NEW_PRODUCTS, BUY_AGAIN, NEW_BUYERS = "basket_completion", "new_products", "buy_again", "new_buyers"
 ALS, COMPLEMENTS = "als", "complements"

@@ -19,6 +19,8 @@ HEADER_SECONDS = 5.0
 SEND_SECONDS = 5.0
 """How long what is sent may wait for a client to take it."""
 KEEP_ALIVE_SECONDS = 30
+PIPELINED = 100
+"""How many requests of one connection may wait for the answers before them when more come in."""
 SHUTDOWN_SECONDS = 10
 """How long requests under way may take to end when the server is told to stop."""
 CONNECTIONS = 1000
@@ -33,10 +35,10 @@ class NotSafe(Exception):
 
 
 class Impatient(HttpToolsProtocol):
-    """Closes a connection that does not send the head of a request, or take an answer, in time.
+    """Closes a connection that does not send a head, or take an answer, in time, or that asks too far ahead.
 
     Uvicorn waits for ever for both: any byte stops its clock of idle connections, and a line break, which may stand
-    before a request, begins none.
+    before a request, begins none. And it reads on after each answer, a thousand requests at a time, and keeps them.
     """
 
     _head: asyncio.TimerHandle | None = None
@@ -51,6 +53,9 @@ class Impatient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes after an answer: a head is begun, whether or not they are part of one."""
+        if len(self.pipeline) > PIPELINED:
+            self.transport.abort()
+            return
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             self._wait_for_head()

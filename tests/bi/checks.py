@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pbir_utils.rule_engine import validate_report
 from pbix_mcp.formats.tmdl_reader import TmdlNode, parse_tmdl_document, parse_tmdl_folder
 
 from bi.power_bi.contracts import Table
@@ -256,3 +257,9 @@ def layout_faults(report: Path) -> list[str]:
             if not untitled and "text" not in look["title"][0]["properties"]:
                 faults.append(f"{where} has no title")
     return faults
+
+
+def tidy_faults(report: Path) -> list[str]:
+    """What pbir-utils finds in a report, its advice too; but for at most six fields a visual, which is for charts."""
+    found = validate_report(str(report), strict=False).violations
+    return [fault["message"] for fault in found if fault["rule_id"] != "reduce_objects_within_visuals"]

@@ -1,4 +1,4 @@
-"""A small shop with scores, its Parquet folder, and the model over it, each made once."""
+"""A small shop with scores, its Parquet folder, the model over it and its contracts, each made once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bi.power_bi.contracts import Table, shared_tables
 from bi.power_bi.parquet import write_parquet
 from bi.power_bi.project import HERE
 from tests.bi.dax import Model, load
@@ -23,3 +24,9 @@ def parquet_folder(scored_warehouse: Path, once: Once) -> Path:
 def model(parquet_folder: Path) -> Model:
     """The committed model over that folder."""
     return load(HERE / "gold_parquet.SemanticModel", parquet_folder)
+
+
+@pytest.fixture(scope="session")
+def contracts() -> dict[str, Table]:
+    """The tables that the shared models load, as dbt describes them."""
+    return shared_tables()

@@ -16,7 +16,7 @@ import pandas as pd
 from deltalake import DeltaTable
 
 from expectations import results
-from lakehouse import auto_loader, catalog, ingest, pipeline, session, tables, unity
+from lakehouse import acceptance, auto_loader, catalog, pipeline, session, tables, unity
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
 from lakehouse.unity import Unity
@@ -57,7 +57,7 @@ def checks() -> list[tuple[str, ...]]:
 
 def bronze(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
     """What is taken in by the stream that Auto Loader would feed, here by Spark's own source for whole files."""
-    checked = ingest.check("olist", [landing])
+    checked = acceptance.check("olist", [landing])
     told: dict[str, Any] = {}
     for time in ("first", "second"):
         reports = auto_loader.take_in(place, checked, folder / f"checkpoints of the {time} stream", "binaryFile", {})
@@ -76,7 +76,7 @@ def again(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
 
     def take(day: date | None = None) -> list[tuple[int, int, bool]]:
-        checked = ingest.check("olist", [current], day)
+        checked = acceptance.check("olist", [current], day)
         reports = auto_loader.take_in(place, checked, folder / "checkpoints that stay", "binaryFile", {})
         return [(one.rows, one.rejected, one.already_there) for one in reports]
 
@@ -93,7 +93,7 @@ def again(place: Unity, landing: Path, folder: Path) -> dict[str, Any]:
     dated = folder / "dated"
     dated.mkdir()
     (dated / file.name).write_text("".join([header, *lines[5:6]]))
-    other = ingest.check("olist", [dated], date(2018, 9, 1))
+    other = acceptance.check("olist", [dated], date(2018, 9, 1))
     auto_loader.take_in(place, other, folder / "checkpoints that stay", "binaryFile", {})
     told["unchanged, without a day"] = take()
     for name, content in (("changed, without a day", lines[6]), ("unreadable", "torn\n")):

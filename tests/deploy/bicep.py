@@ -17,7 +17,6 @@ from pycep import BicepParser
 from lakehouse.settings import ROOT
 
 AZURE = ROOT / "deploy" / "azure"
-MAIN = "main.bicep"
 
 REQUIRED, READ_ONLY = 1, 2
 """Flags of a property."""

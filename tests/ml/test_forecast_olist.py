@@ -82,6 +82,7 @@ def test_the_r2_of_the_notebook_is_no_forecast(olist_warehouse: Path) -> None:
 
 
 @pytest.mark.spark
+@pytest.mark.parity
 def test_the_notebook_is_reproduced_by_the_trees_that_it_used(olist_warehouse: Path, java: str) -> None:
     code = (
         "import sys, pathlib; from tests.studies import leaky_reference as study; "

@@ -28,7 +28,7 @@ def test_a_panel_holds_complete_weeks_by_time_and_the_total_first() -> None:
     found = panel(pd.concat([part, tail, shop]).sample(frac=1, random_state=1))
     assert (found.level, found.series, found.first_week) == (("total", "category"), ("total", "auto"), FIRST)
     assert found.weeks == 30
-    assert found.last_week == FIRST + timedelta(weeks=29)
+    assert found.week(found.weeks - 1) == FIRST + timedelta(weeks=29)
     assert found.value[0].tolist() == shop["value"].tolist()
     assert found.volume is not None
     assert found.volume[1].tolist() == shop["volume"].tolist()

@@ -16,7 +16,7 @@ from scipy import sparse
 
 import ml.recommender
 from ml.candidate import BadInput
-from ml.recommender import AlsParams, baselines, evaluation
+from ml.recommender import AlsParams, baselines, evaluation, splits
 from ml.recommender.als import factorise, fold_in
 from ml.recommender.interactions import read
 from ml.recommender.rankers import baskets, histories_of, rank
@@ -207,7 +207,7 @@ def test_without_taste_nothing_is_promoted(seed: int) -> None:
 
 
 def test_a_random_and_a_worse_model_are_not_promoted() -> None:
-    parts = evaluation.split_at(tasteful(), 0.8)
+    parts = splits.split_at(tasteful(), 0.8)
     queries = evaluation.people(parts, repeats=False).known
     rankers = dict(baselines.general(parts.train, seed=1))
     rankers["worse"] = lambda who: -rankers["popularity"](who)
@@ -247,12 +247,12 @@ def test_repeats_count_where_they_are_asked_for() -> None:
 
 def test_shuffling_the_future_changes_nothing_that_is_listed() -> None:
     rows = tasteful()
-    parts = evaluation.split_at(rows, 0.7)
+    parts = splits.split_at(rows, 0.7)
     late = parts.test.frame()
     shuffled = late.assign(item=late["item"].sample(frac=1, random_state=9).to_numpy())
-    others = evaluation.split_pair(parts.train.frame(), shuffled)
+    others = splits.split_pair(parts.train.frame(), shuffled)
     for some in (parts, others):
-        assert evaluation.search(evaluation.window_before(some), (*ONE, AlsParams(4)), 5, False, 0) in (
+        assert evaluation.search(splits.window_before(some), (*ONE, AlsParams(4)), 5, False, 0) in (
             *ONE,
             AlsParams(4),
         )

@@ -14,10 +14,10 @@ import pytest
 from ml.candidate import BadInput, Candidate
 from ml.contracts import CONTRACTS, ORIGIN
 from ml.recommender import complements, model, scoring
-from ml.recommender.evaluation import split_pair
 from ml.recommender.interactions import read
 from ml.recommender.recommender import Recommender
 from ml.recommender.shop import open_shop
+from ml.recommender.splits import split_pair
 from ml.recommender.uses import ALS, BASKET, COMPLEMENTS, Recipe, basket_queries, complete_baskets, judge
 from tests.ml.recommender_shop import SETTINGS, STATES, gold, matrix
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 import ml.recommender
-from ml.recommender import AlsParams, baselines, evaluation
+from ml.recommender import AlsParams, baselines, evaluation, splits
 from ml.recommender.rankers import Histories
 from tests.ml.recommender_tastes import Tasteful, draw
 
@@ -32,7 +32,7 @@ def test_planted_tastes_beat_popularity_in_ones_categories(found: ml.recommender
 
 
 def test_nobody_does_better_than_the_oracle(shop: Tasteful, found: ml.recommender.Evaluation) -> None:
-    parts = evaluation.split_at(shop.frame, 0.8)
+    parts = splits.split_at(shop.frame, 0.8)
     queries = evaluation.people(parts, repeats=False).known
     person = np.array([int(user[1:]) for user in parts.test.users])
     item = np.array([int(name[1:]) for name in parts.train.items])
@@ -73,7 +73,7 @@ def test_without_planted_taste_nothing_is_promoted(seed: int, shop: Tasteful) ->
     assert found.value("als", "ndcg_at_10") <= found.value("popularity", "ndcg_at_10")
 
 
-def _rows(parts: evaluation.Split) -> np.ndarray:
+def _rows(parts: splits.Split) -> np.ndarray:
     """Positions of the known users who have a query."""
     seen = set(zip(parts.train.user.tolist(), parts.train.item.tolist(), strict=True))
     later = zip(parts.test.user.tolist(), parts.test.item.tolist(), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ml.forecast import calendar
+from ml.forecast.backtest import FIRST as FIRST_FORECAST
+from ml.forecast.backtest import Walk, judged, walk
 from ml.forecast.metrics import Floats
+from ml.forecast.models import Model
 from ml.forecast.panel import Panel
 
 FIRST = date(2016, 1, 4)
@@ -78,3 +82,20 @@ def frame(panel: Panel) -> pd.DataFrame:
         ],
         columns=["level", "series", "week_start", "value", "volume", "is_complete"],
     )
+
+
+def rolling_origin(
+    panel: Panel, models: Mapping[str, Callable[[], Model]], late: tuple[str, ...] = ()
+) -> dict[str, Walk]:
+    """Backtest models, and forecast the weeks to come with them.
+
+    Args:
+        panel: the series.
+        models: what makes them, by name.
+        late: those that are taken through the judged origins only, because they are slow.
+
+    Returns:
+        A walk a model.
+    """
+    first = judged(panel.weeks).start
+    return {name: walk(panel, make, first if name in late else FIRST_FORECAST) for name, make in models.items()}

@@ -16,13 +16,13 @@ import pandas as pd
 
 from data_generation.generate import generate
 from data_generation.request import Request
-from ml.forecast.backtest import bands, judged, measure, rolling_origin, walk
+from ml.forecast.backtest import bands, judged, measure, walk
 from ml.forecast.components import components
 from ml.forecast.metrics import coverage, wape
 from ml.forecast.models import BASELINES, SLOW, Boosting, Model, Reversion
 from ml.forecast.panel import Panel
 from ml.forecast.selection import MARGIN, select
-from tests.ml.weeks import Planted, planted
+from tests.ml.weeks import Planted, planted, rolling_origin
 
 DRAWN, NOISE, MADE_UP = 60, 60, 20
 QUICK: dict[str, Callable[[], Model]] = {name: make for name, make in BASELINES.items() if name not in SLOW}

@@ -22,7 +22,7 @@ from deltalake import DeltaTable
 import ml.recommender
 from data_generation.generate import generate
 from data_generation.request import Request
-from ml.recommender import AlsParams, baselines, complements, evaluation, model, scoring, uses
+from ml.recommender import AlsParams, baselines, complements, evaluation, model, scoring, splits, uses
 from ml.recommender.als import factorise
 from ml.recommender.interactions import Interactions
 from ml.recommender.rankers import Histories, Scores
@@ -97,7 +97,7 @@ def tastes() -> None:
     for strength in (0.0, 0.5, 0.75, 0.9):
         shop = draw(people=2_000, products=500, views=30, strength=strength, seed=4)
         found = ml.recommender.evaluate(shop.frame, categories=shop.category)
-        parts = evaluation.split_at(shop.frame, 0.8)
+        parts = splits.split_at(shop.frame, 0.8)
         person = np.array([int(user[1:]) for user in parts.test.users])
         item = np.array([int(name[1:]) for name in parts.train.items])
         queries = evaluation.people(parts, repeats=False, segment=person).known
@@ -168,7 +168,7 @@ def spark(gold: Path | None) -> None:
         start = SETTINGS.test_start
         frames["olist baskets"] = (shop.baskets(None, start), shop.baskets(start, SETTINGS.end))
     for name, pair in frames.items():
-        parts = evaluation.split_pair(*pair)
+        parts = splits.split_pair(*pair)
         queries = uses.basket_queries(parts)[0] if name != "dense" else evaluation.people(parts, repeats=False).known
         train = parts.train
         best: dict[str, evaluation.Floats] = {}
@@ -236,7 +236,7 @@ def weekly(gold: Path) -> None:
     found: dict[str, list[np.ndarray]] = {}
     for start in pd.date_range(SETTINGS.test_start, SETTINGS.end, freq="7D", inclusive="left"):
         later = shop.baskets(start, min(start + pd.Timedelta(days=7), SETTINGS.end))
-        parts = evaluation.split_pair(shop.baskets(None, start), later)
+        parts = splits.split_pair(shop.baskets(None, start), later)
         queries, basket = uses.basket_queries(parts)
         past, category = parts.train, shop.products["category"]
         rankers = {

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from data_generation import generate as generation
+from data_generation import parts
 from data_generation.archive import read_archive
 from data_generation.draws import Draws
 from data_generation.generate import generate
@@ -177,8 +177,8 @@ def test_parts_of_any_size_give_the_same_bytes_and_each_person_once(
     events: int | None, real: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     behaviour(real, tmp_path / "a", events=events, workers=1)
-    monkeypatch.setattr(generation, "PEOPLE_A_PART", 271)
-    monkeypatch.setattr(generation, "ORDERS_A_PART", 133)
+    monkeypatch.setattr(parts, "PEOPLE_A_PART", 271)
+    monkeypatch.setattr(parts, "ORDERS_A_PART", 133)
     behaviour(real, tmp_path / "b", events=events, workers=3)
     for path in (path for path in (tmp_path / "a").rglob("*") if path.is_file()):
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path

@@ -14,16 +14,13 @@ import pytest
 from data_generation import files
 from data_generation.files import WORKPLACE, Files, put_in_place, workplace
 from lakehouse.errors import LakehouseError
+from tests.unit.generated import content
 
 SCHEMA = pa.schema([("id", pa.string()), ("name", pa.string())])
 
 
 def rows(first: int, last: int) -> pa.Table:
     return pa.table({"id": [str(n) for n in range(first, last)], "name": ["ação"] * (last - first)}, schema=SCHEMA)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 # --- files

@@ -1,17 +1,10 @@
-"""Generating: the same bytes from the same request, whole or not at all, and clear words for what makes no sense."""
+"""Generating: the same bytes from the same request, and all that was asked for is there."""
 
 from __future__ import annotations
 
 import filecmp
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,22 +12,13 @@ from typing import Any
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from data_generation import generate as generation
-from data_generation.files import WORKPLACE
+from data_generation import parts
 from data_generation.generate import generate
 from data_generation.request import FILES, Request
-from lakehouse import cli
-from lakehouse.errors import LakehouseError
 from lakehouse.landing import BEHAVIOUR, OLIST
-
-SMALL = 0.01
-START = date(2018, 3, 5)
-
-
-def small(out: Path, **options: Any) -> Request:
-    return Request(out, **{"scale": SMALL, "seed": 3, **options})
+from tests.unit.generated import SMALL, START, content, rows, small
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +27,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generated") / "shop"
     generate(small(folder))
     return folder
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def rows(folder: Path, table: str) -> list[dict[str, str]]:
-    path = folder / f"{FILES[table]}.csv"
-    options = csv.ConvertOptions(column_types={}, strings_can_be_null=True)
-    return csv.read_csv(
-        path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=options
-    ).to_pylist()
 
 
 # --- the same request, the same bytes
@@ -75,8 +47,8 @@ def test_workers_and_sizes_of_parts_change_no_byte(
 ) -> None:
     generate(small(tmp_path / "one", workers=1, **options))
     for size in ("PEOPLE_A_PART", "PRODUCTS_A_PART", "PREFIXES_A_PART"):
-        monkeypatch.setattr(generation, size, 271)
-    monkeypatch.setattr(generation, "EVENTS_A_PART", 700)
+        monkeypatch.setattr(parts, size, 271)
+    monkeypatch.setattr(parts, "EVENTS_A_PART", 700)
     generate(small(tmp_path / "many", workers=5, **options))
     assert content(tmp_path / "one") == content(tmp_path / "many")
 
@@ -165,7 +137,7 @@ def test_days_on_which_hardly_anything_happens_have_all_their_files(
     scale: float, start: str, file_format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whose first order comes later needs not be made up to see it.
-    monkeypatch.setattr(generation._Synthetic, "parts", first_parts(generation._Synthetic.parts))
+    monkeypatch.setattr(parts.SyntheticShop, "parts", first_parts(parts.SyntheticShop.parts))
     out = tmp_path / "out"
     report = generate(Request(out, scale=scale, days=1, start=date.fromisoformat(start), file_format=file_format))
     files = {Path(landing.file).stem for landing in (*OLIST, *BEHAVIOUR)}
@@ -174,11 +146,11 @@ def test_days_on_which_hardly_anything_happens_have_all_their_files(
     assert report.rows[f"{start}/olist_products_dataset.{file_format}"] > 0
 
 
-def first_parts(parts: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
+def first_parts(made: Callable[[Any], list[Any]]) -> Callable[[Any], list[Any]]:
     """All parts but people's, and of those the first."""
 
     def few(shop: Any) -> list[Any]:
-        every = parts(shop)
+        every = made(shop)
         people = [part for part in every if getattr(part, "func", None) == shop._people]
         return [part for part in every if part not in people[1:]]
 
@@ -242,7 +214,7 @@ def test_as_many_orders_are_seen_and_carts_left_behind_as_asked_for(shop: Path, 
 
 
 def test_many_events_an_order_make_small_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "EVENTS_A_PART", 2_000)
+    monkeypatch.setattr(parts, "EVENTS_A_PART", 2_000)
     most = []
     write = generation.Files.append
 
@@ -265,290 +237,3 @@ def test_planted_faults_are_counted_and_wrong_encodings_are_no_utf_8(tmp_path: P
         (tmp_path / "dirty" / "olist_order_reviews_dataset.csv").read_text(encoding="utf-8")
     for path in (tmp_path / "dirty").glob("*.csv"):
         assert path.name == "olist_order_reviews_dataset.csv" or path.read_text(encoding="utf-8")
-
-
-# --- where it goes
-
-
-def test_other_content_is_never_overwritten_unasked(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(LakehouseError, match=r"is not empty: it holds notes\.txt\..*--overwrite"):
-        generate(small(tmp_path))
-    assert content(tmp_path) == {"notes.txt": b"mine"}
-
-
-def test_overwriting_replaces_what_was_generated_and_nothing_else(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    generate(small(out, dirt=0.1))
-    (out / "notes.txt").write_text("mine")
-    generate(small(out, file_format="parquet", overwrite=True))
-    generate(small(tmp_path / "fresh", file_format="parquet"))
-    assert content(out) == {**content(tmp_path / "fresh"), "notes.txt": b"mine"}
-
-
-def test_a_request_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "out"
-    generate(small(out))
-    before = content(out)
-    done = []
-
-    def stop(*progress: int) -> None:
-        done.append(progress)
-        if len(done) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        generate(small(out, seed=9, overwrite=True), stop)
-    assert content(out) == before
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_delivery_without_days_takes_the_place_of_one_with_days(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    generate(small(out, days=3, start=START))
-    (out / "2018-03-06" / "notes.txt").write_text("mine")
-    generate(small(out, overwrite=True))
-    generate(small(tmp_path / "fresh"))
-    assert content(out) == {**content(tmp_path / "fresh"), "2018-03-06/notes.txt": b"mine"}
-    assert {entry.name for entry in out.iterdir() if entry.is_dir()} == {"truth", "2018-03-06"}
-
-
-def folder_for_a_file(out: Path) -> None:
-    (out / "clickstream_events.csv").unlink()
-    (out / "clickstream_events.csv").mkdir()
-
-
-def folder_for_an_old_file(out: Path) -> None:
-    (out / "olist_orders_dataset.csv").unlink()
-    (out / "olist_orders_dataset.csv").mkdir()
-
-
-def file_for_the_truth(out: Path) -> None:
-    for path in (out / "truth").iterdir():
-        path.unlink()
-    (out / "truth").rmdir()
-    (out / "truth").write_text("it is out there")
-
-
-def truth_elsewhere(out: Path) -> None:
-    (out / "truth").rename(out.parent / "elsewhere")
-    (out / "truth").symlink_to(out.parent / "elsewhere")
-
-
-def manifest_says(text: str) -> Callable[[Path], object]:
-    return lambda out: (out / "truth" / "manifest.json").write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "what"),
-    [
-        (folder_for_a_file, "clickstream_events.csv is a folder, and a file has to be there"),
-        (folder_for_an_old_file, "olist_orders_dataset.csv is a folder, and a file has to be there"),
-        (file_for_the_truth, "truth is in the way: a folder has to be there"),
-        (truth_elsewhere, "truth is in the way: a folder has to be there"),
-        (manifest_says("{"), "manifest.json does not say what was generated"),
-        (manifest_says("[]"), "manifest.json does not say what was generated"),
-        (manifest_says('{"files": 3}'), "manifest.json does not say what was generated"),
-        (manifest_says('{"rows": ["a"]}'), "manifest.json does not say what was generated"),
-        (manifest_says('{"rows": {"../other.csv": 3}}'), "lists '../other.csv', which was never generated"),
-        (manifest_says('{"rows": {"notes.txt": 3}}'), "lists 'notes.txt', which was never generated"),
-        (manifest_says('{"rows": {"/etc/passwd": 3}}'), "lists '/etc/passwd', which was never generated"),
-    ],
-)
-def test_what_is_in_the_way_is_found_before_the_work(
-    spoil: Callable[[Path], object], what: str, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    generate(small(out, scale=0.001))
-    (tmp_path / "other.csv").write_text("mine")
-    (out / "notes.txt").write_text("mine")
-    spoil(out)
-    before = content(tmp_path)
-    with pytest.raises(LakehouseError) as error:
-        generate(small(out, only=("clickstream_events",), overwrite=True), lambda *_: pytest.fail("it has begun"))
-    assert what in error.value.what
-    assert error.value.mend
-    assert content(tmp_path) == before
-
-
-def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
-    (tmp_path / "out").symlink_to(tmp_path / "gone")
-    with pytest.raises(LakehouseError, match="is a link to something that is not there"):
-        generate(small(tmp_path / "out", overwrite=True))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_link_to_a_folder_is_written_through(shop: Path, tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "out").symlink_to(tmp_path / "real")
-    generate(small(tmp_path / "out"))
-    assert content(tmp_path / "real") == content(shop)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="has no such folders")
-@pytest.mark.parametrize(
-    ("out", "what"),
-    [
-        ("/proc/foo", "/proc/foo cannot be written: no such file or directory"),
-        ("/dev/null/foo", "/dev/null/foo cannot be written: not a directory"),
-        ("x" * 256, "cannot be written: file name too long"),
-        (f"a/{'x' * 256}/b", "cannot be written: file name too long"),
-    ],
-)
-def test_a_folder_that_cannot_be_made_is_named(
-    out: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(LakehouseError, match=what):
-        generate(small(Path(out)))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_name_that_looks_like_markup_is_a_name(tmp_path: Path) -> None:
-    out = tmp_path / "a[" / "b]x"
-    words = ["generate", "--out", str(out), "--scale", "0.001", "--only", "orders"]
-    outcome = CliRunner().invoke(cli.app, words)
-    assert outcome.exit_code == 0, outcome.output
-    assert f"The files are in {out}" in outcome.output
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=False)
-
-
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
-def test_a_full_disk_is_named_and_nothing_is_left_on_it(small_disk: Path, file_format: str) -> None:
-    with pytest.raises(
-        LakehouseError, match=r"no space left on the disk that holds .*Free some space, or point --out"
-    ):
-        generate(small(small_disk / "out", file_format=file_format))
-    assert list(small_disk.iterdir()) == []
-
-
-def test_a_disk_of_its_own_can_be_written_to(small_disk: Path) -> None:
-    few = small(small_disk, scale=0.001, only=("clickstream_events",))
-    generate(few)
-    assert {entry.name for entry in small_disk.iterdir()} == {"clickstream_events.csv", "truth"}
-    generate(replace(few, overwrite=True))
-    assert {entry.name for entry in small_disk.iterdir()} == {"clickstream_events.csv", "truth"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_process_that_is_stopped_cleans_up_and_says_so(sign: signal.Signals, code: int, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    words = [sys.executable, "-m", "lakehouse", "generate", "--out", str(out), "--workers", "1"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        while not list(out.glob(f"{WORKPLACE}/made/*.csv")):
-            assert process.poll() is None
-            time.sleep(0.05)
-        process.send_signal(sign)
-        _, said = process.communicate()
-    assert process.returncode == code, said.decode()
-    assert f"Stopped. {out} is as it was." in said.decode().replace("\n", " ")
-    assert b"tables" not in said
-    assert b"Traceback" not in said
-    assert list(tmp_path.iterdir()) == []
-
-
-# --- what makes no sense
-
-
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        (["--source", "shopify"], "no source called 'shopify'. Choose one of: synthetic, olist."),
-        (["--scale", "-1"], "--scale -1 makes no shop"),
-        (["--scale", "0"], "--scale 0 makes no shop"),
-        (["--scale", "nan"], "--scale nan makes no shop"),
-        (["--dirt", "1.5"], "--dirt 1.5 is not a share from 0 to 1"),
-        (["--dirt", "-0.1"], "--dirt -0.1 is not a share from 0 to 1"),
-        (["--tracking-coverage", "2"], "--tracking-coverage 2 is not a share"),
-        (["--abandonment", "1"], "--abandonment 1 is not a share from 0 to below 1"),
-        (["--abandonment", "-0.1"], "--abandonment -0.1 is not a share"),
-        (["--abandonment", "nan"], "--abandonment nan is not a share"),
-        (["--scale", "100000"], "--scale 100000 is more than can be made"),
-        (["--scale", "inf"], "--scale inf is more than can be made"),
-        (["--events", "1000000000000"], "events an order are too many"),
-        (["--days", "3", "--start", "9999-12-30"], "go beyond the last day of the calendar, 9999-12-31"),
-        (["--events", "0"], "--events 0 makes no clickstream"),
-        (["--events", "50"], "events an order are too few"),
-        (["--format", "xml"], "no format called 'xml'"),
-        (["--only", "orders", "--only", "refunds"], "no file to make called 'refunds'"),
-        (["--days", "3"], "--days needs to know the day"),
-        (["--start", "2018-01-01"], "--start is the day of the first drop"),
-        (["--days", "-1", "--start", "2018-01-01"], "--days -1 is not a number of days"),
-        (["--days", "2", "--start", "2001-01-01"], "On 2001-01-01 there is nothing to deliver yet"),
-        (["--path", "archive.zip"], "A made-up shop is made from nothing"),
-        (["--knowledge-cutoff", "2018-01-01"], "A made-up shop has no orders to be drawn from"),
-        (["--source", "olist"], "--source olist needs the real shop"),
-        (["--source", "olist", "--path", "nowhere.zip"], "There is nothing at nowhere.zip"),
-        (
-            ["--source", "olist", "--path", ".", "--days", "2", "--start", "2018-01-01"],
-            "comes as it is, not day by day",
-        ),
-        (["--source", "olist", "--path", ".", "--scale", "2"], "A real shop is as large as it is"),
-        (["--source", "olist", "--path", ".", "--only", "orders"], "no file to make called 'orders'"),
-    ],
-)
-def test_a_request_that_makes_no_sense_is_explained(words: list[str], what: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    scale = [] if "--scale" in words or "olist" in words else ["--scale", str(SMALL)]
-    outcome = CliRunner().invoke(cli.app, ["generate", "--out", str(out), *scale, *words])
-    assert outcome.exit_code != 0
-    assert isinstance(outcome.exception, LakehouseError), outcome.output
-    assert what in str(outcome.exception)
-    assert outcome.exception.mend
-    assert not out.exists()
-
-
-@pytest.mark.parametrize("options", [{"tracking_coverage": 1.0}, {"abandonment": 0.9}, {"events": 50}])
-def test_too_few_events_are_refused_with_the_number_that_is_enough(options: dict[str, Any], tmp_path: Path) -> None:
-    few = small(tmp_path / "out", only=("clickstream_events",), **options)
-    with pytest.raises(LakehouseError, match="events an order are too few") as error:
-        generate(few)
-    found = re.fullmatch(r"Give --events (\d+) or more, or lower --tracking-.* or --abandonment\.", error.value.mend)
-    assert found
-    enough = int(found[1])
-    with pytest.raises(LakehouseError):
-        generate(replace(few, events=enough - 2))
-    report = generate(replace(few, events=enough))
-    assert report.rows["clickstream_events.csv"] == pytest.approx(enough, rel=0.1)
-
-
-def test_too_little_memory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def block(*_: object) -> None:
-        raise MemoryError("Unable to allocate 96 GiB")
-
-    monkeypatch.setattr(generation, "block", block)
-    with pytest.raises(LakehouseError, match=r"not enough memory .*: Unable to allocate 96 GiB\. Lower --scale"):
-        generate(small(tmp_path / "out"))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("x")
-    with pytest.raises(LakehouseError, match="is a file, not a folder"):
-        generate(small(tmp_path / "out", overwrite=True))
-
-
-def test_the_command_says_what_it_made(tmp_path: Path) -> None:
-    words = ["generate", "--out", str(tmp_path / "out"), "--scale", "0.001", "--dirt", "0.5"]
-    outcome = CliRunner().invoke(cli.app, words)
-    assert outcome.exit_code == 0, outcome.output
-    assert "clickstream_events.csv" in outcome.output
-    assert "× duplicate" in outcome.output
-    progress: list[tuple[int, int, int]] = []
-    recorder: Callable[[int, int, int], None] = lambda *call: progress.append(call)  # noqa: E731
-    report = generate(small(tmp_path / "again"), recorder)
-    assert progress[-1][0] == progress[-1][1] == len(progress)
-    assert progress[-1][2] == sum(report.rows.values())

@@ -3,85 +3,44 @@
 from __future__ import annotations
 
 import csv
-import gc
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from lakehouse import catalog, ingest, tables
-from lakehouse.catalog import TableName
+from lakehouse import catalog, chunks, ingest, tables
+from lakehouse.bronze import DELIVERIES
 from lakehouse.delivery import UNDER_WAY
 from lakehouse.errors import LakehouseError
-from lakehouse.ingest import DELIVERIES, REJECTED_ROWS, FileReport
+from lakehouse.ingest import FileReport
 from lakehouse.landing import BEHAVIOUR, OLIST
 from lakehouse.settings import ROOT
 from tests import delta
-
-CUSTOMERS = "olist_customers_dataset.csv"
-ITEMS = "olist_order_items_dataset.csv"
-PRODUCTS = "olist_products_dataset.csv"
-REVIEWS = "olist_order_reviews_dataset.csv"
-SELLERS = "olist_sellers_dataset.csv"
-TRANSLATION = "product_category_name_translation.csv"
-TABLE_OF = {landing.file: TableName("bronze", landing.table) for landing in (*OLIST, *BEHAVIOUR)}
-
-
-def take_in(path: Path, warehouse: Path) -> list[FileReport]:
-    return ingest.ingest("olist", [path], warehouse)
-
-
-def report(reports: list[FileReport], file: str) -> FileReport:
-    return next(report for report in reports if report.file == file)
-
-
-def bronze(warehouse: Path) -> dict[TableName, pa.Table]:
-    """All that Bronze holds but the time of the ingest."""
-    return {
-        name: content.drop_columns("_ingested_at") for name, content in delta.contents(warehouse, ("bronze",)).items()
-    }
-
-
-def rows(warehouse: Path, file: str) -> list[dict[str, object]]:
-    return delta.query(warehouse, f"select * from bronze__{TABLE_OF[file].name} order by _source_row")
+from tests.unit.ingested import (
+    CUSTOMERS,
+    HEADER,
+    ITEMS,
+    PRODUCTS,
+    REVIEWS,
+    SELLERS,
+    TABLE_OF,
+    TRANSLATION,
+    add_lines,
+    bronze,
+    report,
+    rows,
+    take_in,
+    zipped,
+)
 
 
 def parsed(path: Path) -> list[dict[str, str | None]]:
     """A file's rows by the standard library, empty fields as None."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
         return [{name: value or None for name, value in row.items()} for row in csv.DictReader(stream)]
-
-
-def edit(path: Path, old: bytes, new: bytes) -> None:
-    content = path.read_bytes()
-    assert old in content
-    path.write_bytes(content.replace(old, new, 1))
-
-
-def add_lines(path: Path, *lines: bytes) -> None:
-    with path.open("ab") as stream:
-        stream.write(b"".join(line + b"\n" for line in lines))
-
-
-@pytest.fixture
-def files(shop: Path, tmp_path: Path) -> Path:
-    """The shop's files, for this test to change."""
-    return Path(shutil.copytree(shop, tmp_path / "files"))
-
-
-@pytest.fixture(scope="module")
-def ingested(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bronze of the small shop; tests read it and leave it as it is."""
-    warehouse = tmp_path_factory.mktemp("ingested") / "warehouse"
-    take_in(shop, warehouse)
-    return warehouse
 
 
 # --- what was delivered, as text
@@ -162,7 +121,7 @@ def test_reading_in_many_small_pieces_gives_the_same_bronze(
 ) -> None:
     add_lines(files / SELLERS, b"too,few", b'a,"b,c,d', b"x,01000,y\xff,SP")
     take_in(files, tmp_path / "whole" / "warehouse")
-    monkeypatch.setattr(ingest, "CHUNK_BYTES", 500)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 500)
     calls: list[tuple[str, int, int]] = []
     ingest.ingest("olist", [files], tmp_path / "pieces" / "warehouse", lambda *call: calls.append(call))
     assert bronze(tmp_path / "pieces" / "warehouse") == bronze(tmp_path / "whole" / "warehouse")
@@ -302,399 +261,6 @@ def test_one_bad_line_in_each_file_costs_one_line_of_each(files: Path, ingested:
         assert kept == [[row[name] for name in (*columns, "_source_row")] for row in rows(ingested, file)][1:]
 
 
-# --- interrupted, and run again
-
-
-class Stop(Exception):
-    pass
-
-
-@pytest.mark.parametrize("error", [Stop, LakehouseError, KeyboardInterrupt], ids=lambda error: error.__name__)
-def test_an_interrupted_ingest_is_finished_by_the_next(
-    error: type[BaseException],
-    files: Path,
-    shop: Path,
-    ingested: Path,
-    warehouse: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What is raised midway comes out as it is, at once, and Bronze is what it was: here, nothing."""
-    monkeypatch.setattr(ingest, "CHUNK_BYTES", 1_000)
-
-    def stop(file: str, done: int, size: int) -> None:
-        if file == ITEMS and done > size / 2:
-            if error is KeyboardInterrupt:
-                signal.raise_signal(signal.SIGINT)
-            raise error("midway")
-
-    with pytest.raises(error):
-        ingest.ingest("olist", [shop], warehouse, stop)
-    assert gc.isenabled()
-    assert catalog.tables(warehouse) == []
-    take_in(shop, warehouse)
-    assert bronze(warehouse) == bronze(ingested)
-
-
-def test_lost_deliveries_are_refused_and_no_earlier_row_is_removed(files: Path, warehouse: Path) -> None:
-    take_in(files, warehouse)
-    with (files / SELLERS).open("ab") as stream:
-        stream.write(b"new,01000,manaus,AM\n")
-    take_in(files, warehouse)
-    before = rows(warehouse, SELLERS)
-    catalog.open_delta(warehouse, DELIVERIES).delete()
-    with pytest.raises(LakehouseError, match=r"bronze\.deliveries has lost its rows.*ingest every delivery again"):
-        take_in(files, warehouse)
-    assert rows(warehouse, SELLERS) == before
-
-
-def forget_the_delivery(warehouse: Path) -> None:
-    catalog.open_delta(warehouse, DELIVERIES).delete("table_name = 'sellers'")
-
-
-def miscount_the_delivery(warehouse: Path) -> None:
-    catalog.open_delta(warehouse, DELIVERIES).update(
-        {"row_count": "row_count + 1"}, predicate="table_name = 'sellers'"
-    )
-
-
-def lose_rows(warehouse: Path) -> None:
-    catalog.open_delta(warehouse, TABLE_OF[SELLERS]).delete("_source_row > 5")
-
-
-def lose_the_rejected(warehouse: Path) -> None:
-    catalog.open_delta(warehouse, REJECTED_ROWS).delete()
-
-
-def lose_the_table(warehouse: Path) -> None:
-    shutil.rmtree(TABLE_OF[SELLERS].path(warehouse))
-
-
-def go_back_to_empty(warehouse: Path) -> None:
-    catalog.open_delta(warehouse, TABLE_OF[SELLERS]).restore(0)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [forget_the_delivery, miscount_the_delivery, lose_rows, lose_the_rejected, lose_the_table, go_back_to_empty],
-)
-def test_a_batch_that_is_not_whole_is_taken_in_again(
-    damage: Callable[[Path], None], files: Path, warehouse: Path
-) -> None:
-    add_lines(files / SELLERS, b"too,few")
-    take_in(files, warehouse)
-    whole = bronze(warehouse)
-    damage(warehouse)
-    assert bronze(warehouse) != whole
-    assert [report.file for report in take_in(files, warehouse) if not report.already_there] == [SELLERS]
-    assert bronze(warehouse) == whole
-
-
-def test_the_rest_of_an_interrupted_batch_goes_when_the_file_comes_in_another_form(
-    files: Path, shop: Path, ingested: Path, warehouse: Path
-) -> None:
-    add_lines(files / SELLERS, b"s1,01000,manaus,AM", b"too,few")
-    take_in(files, warehouse)
-    forget_the_delivery(warehouse)
-    take_in(shop, warehouse)
-    assert bronze(warehouse) == bronze(ingested)
-
-
-def test_rows_that_somebody_removed_from_an_older_batch_stay_removed(
-    files: Path, shop: Path, warehouse: Path
-) -> None:
-    take_in(shop, warehouse)
-    lose_rows(warehouse)
-    add_lines(files / SELLERS, b"s1,01000,manaus,AM")
-    take_in(files, warehouse)
-    batches = delta.query(warehouse, "select count(*) as n from bronze__sellers group by _batch_id order by n")
-    assert [batch["n"] for batch in batches] == [4, 13]
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from lakehouse import ingest
-from lakehouse.appender import Appender
-
-moment = int(sys.argv[3])
-
-class Deadly(Appender):
-    def __exit__(self, *error):
-        global moment
-        moment -= 1
-        if moment == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        super().__exit__(*error)
-
-ingest.Appender = Deadly
-ingest.ingest("olist", [Path(sys.argv[1])], Path(sys.argv[2]))
-"""
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_the_next_run_finishes(files: Path, tmp_path: Path) -> None:
-    """Between the commits of rejects, of rows, and of the word that a file is complete."""
-    add_lines(files / ITEMS, b"too,few")
-    warehouse = tmp_path / "killed" / "warehouse"
-    # Each file has three commits at most. Before the third of the first file; when that is done again and the next is
-    # taken in, before the second of the third file; before its third.
-    for moment in (3, 8, 3):
-        process = subprocess.run(
-            [sys.executable, "-c", KILLED, str(files), str(warehouse), str(moment)], cwd=ROOT, check=False
-        )
-        assert process.returncode == -signal.SIGKILL
-        bronze(warehouse)
-    take_in(files, warehouse)
-    take_in(files, tmp_path / "whole" / "warehouse")
-    assert bronze(warehouse) == bronze(tmp_path / "whole" / "warehouse")
-
-
-# --- input that cannot be used
-
-
-def remove(file: str) -> Callable[[Path], None]:
-    return lambda files: (files / file).unlink()
-
-
-def replace(file: str, content: bytes) -> Callable[[Path], None]:
-    def damage(files: Path) -> None:
-        (files / file).write_bytes(content)
-
-    return damage
-
-
-def change(file: str, old: bytes, new: bytes) -> Callable[[Path], None]:
-    return lambda files: edit(files / file, old, new)
-
-
-def to_utf16(files: Path) -> None:
-    (files / SELLERS).write_bytes((files / SELLERS).read_text().encode("utf-16"))
-
-
-def folder_in_its_place(files: Path) -> None:
-    (files / SELLERS).unlink()
-    (files / SELLERS).mkdir()
-
-
-HEADER = b"seller_id,seller_zip_code_prefix,seller_city,seller_state"
-QUOTED_HEADER = HEADER.replace(b",", b'","')
-
-
-@pytest.mark.parametrize(
-    ("damage", "words", "mend"),
-    [
-        (remove(SELLERS), ["lacks", SELLERS, "it holds", CUSTOMERS], "under their original names"),
-        (folder_in_its_place, [SELLERS, "is a folder, not a file"], "Put the file itself"),
-        (
-            change(SELLERS, b',"seller_state"', b""),
-            [SELLERS, "lacks the column seller_state."],
-            "must name, separated by commas: seller_id",
-        ),
-        (
-            change(SELLERS, b'"seller_city"', b'"seller_town"'),
-            [SELLERS, "lacks the column seller_city.", "Renamed, perhaps, to 'seller_town'?"],
-            "must name",
-        ),
-        (
-            change(SELLERS, QUOTED_HEADER, HEADER.replace(b",", b";")),
-            [SELLERS, "lacks the column seller_id"],
-            "separated by commas",
-        ),
-        (
-            change(SELLERS, b'"seller_state"', b'"seller_state","seller_city"'),
-            [SELLERS, "names the column seller_city more than once"],
-            "Rename or remove one",
-        ),
-        (
-            change(SELLERS, b'"seller_state"', b'"seller_state","SELLER_CITY"'),
-            [SELLERS, "names the column seller_city more than once"],
-            "Rename or remove one",
-        ),
-        (
-            change(SELLERS, b'"seller_state"', b'"seller_state",'),
-            [SELLERS, "a column that no table can take: ''"],
-            "Rename it: not empty",
-        ),
-        (
-            change(SELLERS, b'"seller_state"', b'"seller_state","_Batch_id"'),
-            [SELLERS, "a column that no table can take: '_Batch_id'"],
-            "not one of _batch_id",
-        ),
-        (
-            change(SELLERS, b'"seller_state"', b'"seller_state","seller rating"'),
-            [SELLERS, "a column that no table can take: 'seller rating'"],
-            "without spaces",
-        ),
-        (replace(SELLERS, b""), [SELLERS, "is empty"], "Deliver the file again"),
-        (replace(SELLERS, HEADER + b"\n"), [SELLERS, "a header and no rows"], "Deliver the file with its rows"),
-        (replace(SELLERS, HEADER + b"\n\r\n\n"), [SELLERS, "a header and no rows"], "Deliver the file with its rows"),
-        (
-            change(SELLERS, b"seller_city", "seller_ção".encode("latin-1")),
-            [SELLERS, "header in UTF-8 (byte 46 of the first line)"],
-            "Save the file as UTF-8",
-        ),
-        (to_utf16, [SELLERS, "looks like UTF-16"], "Save the file as UTF-8"),
-        (
-            replace(SELLERS, HEADER + b"\rs1,01000,manaus,AM\r"),
-            [SELLERS, "carriage return"],
-            "end with a line feed",
-        ),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_explained_before_anything_is_written(
-    damage: Callable[[Path], None], words: list[str], mend: str, files: Path, warehouse: Path
-) -> None:
-    damage(files)
-    with pytest.raises(LakehouseError) as caught:
-        take_in(files, warehouse)
-    for word in words:
-        assert word in caught.value.what
-    assert mend in caught.value.mend
-    assert not warehouse.exists()
-
-
-def test_a_path_without_anything_is_explained(tmp_path: Path, warehouse: Path) -> None:
-    with pytest.raises(LakehouseError, match=r"There is nothing at .*nowhere\. Give --path a folder or a zip"):
-        take_in(tmp_path / "nowhere", warehouse)
-    assert not warehouse.exists()
-
-
-def test_an_unknown_source_is_explained(shop: Path, warehouse: Path) -> None:
-    with pytest.raises(LakehouseError, match=r"no source called 'shopify'\. Choose one of: olist"):
-        ingest.ingest("shopify", [shop], warehouse)
-    assert not warehouse.exists()
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_zip_that_was_cut_short_writes_no_table(share: float, shop: Path, tmp_path: Path, warehouse: Path) -> None:
-    path = zipped(shop, tmp_path)
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(LakehouseError, match=r"shop\.zip is not a whole zip archive.* Download it again"):
-        take_in(path, warehouse)
-    assert not warehouse.exists()
-
-
-def test_damage_in_the_last_file_is_found_before_the_first_is_written(
-    shop: Path, tmp_path: Path, warehouse: Path
-) -> None:
-    path = zipped(shop, tmp_path, zipfile.ZIP_STORED)
-    edit(path, b"folding_bikes", b"folding_bakes")
-    with pytest.raises(LakehouseError, match=rf"reading {TRANSLATION} failed \(Bad CRC-32"):
-        take_in(path, warehouse)
-    assert catalog.tables(warehouse) == []
-
-
-def zipped(shop: Path, tmp_path: Path, compression: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(tmp_path / "shop.zip", "w", compression) as archive:
-        for landing in OLIST:
-            archive.write(shop / landing.file, landing.file)
-    return tmp_path / "shop.zip"
-
-
-def test_a_file_without_one_good_line_is_explained_and_not_taken_in(files: Path, warehouse: Path) -> None:
-    (files / ITEMS).write_bytes((files / ITEMS).read_bytes().replace(b",", b";").replace(b'";"', b'","', 6))
-    with pytest.raises(LakehouseError) as caught:
-        take_in(files, warehouse)
-    assert f"Not one line of {ITEMS} could be read" in caught.value.what
-    assert "the first was rejected because: a quote stands in the middle of a field" in caught.value.what
-    assert "commas between fields" in caught.value.mend
-    assert catalog.tables(warehouse) == []
-
-
-def test_a_file_that_changes_while_it_is_read_is_not_taken_in(files: Path, ingested: Path, warehouse: Path) -> None:
-    original = (files / ITEMS).read_bytes()
-
-    def change_next(file: str, done: int, size: int) -> None:
-        if file == OLIST[1].file:
-            add_lines(files / ITEMS, b"still,1,being,written,,1.00,1.00")
-
-    with pytest.raises(LakehouseError, match=f"{ITEMS} in .* changed while it was read.*Wait until the delivery"):
-        ingest.ingest("olist", [files], warehouse, change_next)
-    assert TABLE_OF[ITEMS] not in catalog.tables(warehouse)
-    (files / ITEMS).write_bytes(original)
-    take_in(files, warehouse)
-    assert bronze(warehouse) == bronze(ingested)
-
-
-# --- a warehouse that cannot be used
-
-
-def test_a_folder_of_something_else_is_refused_and_left_as_it_is(shop: Path, warehouse: Path) -> None:
-    warehouse.mkdir()
-    (warehouse / "thesis.docx").write_text("my only copy")
-    with pytest.raises(LakehouseError, match=r"is not a warehouse of this project: it holds thesis\.docx"):
-        take_in(shop, warehouse)
-    assert [entry.name for entry in warehouse.iterdir()] == ["thesis.docx"]
-    assert (warehouse / "thesis.docx").read_text() == "my only copy"
-
-
-@pytest.mark.parametrize("below", ["", "deeper/still"])
-def test_a_file_in_place_of_the_warehouse_is_refused_and_left_as_it_is(
-    below: str, shop: Path, warehouse: Path
-) -> None:
-    warehouse.write_text("my only copy")
-    with pytest.raises(LakehouseError, match=r"is a file, not a folder|cannot be written: not a directory"):
-        take_in(shop, warehouse / below)
-    assert warehouse.read_text() == "my only copy"
-
-
-def test_a_table_that_cannot_be_read_is_named(shop: Path, warehouse: Path) -> None:
-    take_in(shop, warehouse)
-    log = TABLE_OF[SELLERS].path(warehouse) / "_delta_log" / f"{0:020}.json"
-    log.write_text("{ damaged")
-    with pytest.raises(LakehouseError, match=r"table bronze\.sellers at .* cannot be read: .* Bring .* back"):
-        take_in(shop, warehouse)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """A disk of its own: called with mount options it is mounted, called again it is mounted anew with others."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options: str) -> Path:
-        if folder.is_mount():
-            options = f"remount,{options}"
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
-        )
-        if done.returncode != 0:
-            pytest.skip(f"a small disk cannot be mounted here: {done.stderr.decode().strip()}")
-        return folder
-
-    if os.name != "posix" or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    yield mount
-    subprocess.run(["umount", "--lazy", str(folder)], check=False)
-
-
-@pytest.mark.parametrize("size", ["4k", "16k", "100k", "200k"])
-def test_a_full_disk_is_named_and_the_next_run_finishes(
-    size: str, disk: Callable[[str], Path], shop: Path, ingested: Path
-) -> None:
-    warehouse = disk(f"size={size}") / "warehouse"
-    with pytest.raises(LakehouseError, match=r"no space left on the disk that holds .*Free some space"):
-        take_in(shop, warehouse)
-    disk("size=64m")
-    take_in(shop, warehouse)
-    assert bronze(warehouse) == bronze(ingested)
-
-
-def test_a_disk_that_may_only_be_read_is_named(disk: Callable[[str], Path], shop: Path, files: Path) -> None:
-    warehouse = disk("size=64m") / "warehouse"
-    disk("ro")
-    with pytest.raises(LakehouseError, match=r"cannot be written: read-only file system.*write access"):
-        take_in(shop, warehouse)
-    disk("rw")
-    take_in(shop, warehouse)
-    before = bronze(warehouse)
-    add_lines(files / SELLERS, b"s1,01000,manaus,AM")
-    disk("ro")
-    with pytest.raises(LakehouseError, match=r"cannot be written: read-only file system.*write access"):
-        take_in(files, warehouse)
-    assert bronze(warehouse) == before
-
-
 # Not ru_maxrss: a child starts with the peak of the process that it was forked from.
 MEASURED = """
 import sys
@@ -709,18 +275,18 @@ print(int(peak.split()[1]) // 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory of a process from /proc")
 def test_memory_does_not_grow_with_a_file_or_a_line(shop: Path, tmp_path: Path, warehouse: Path) -> None:
-    """A small archive that unpacks to a gigabyte: good lines, broken quotes, and a line of half of it."""
+    """A small archive that unpacks to half a gigabyte: good lines, broken quotes, and a line that is most of it."""
     good, broken = b"s1,01000,manaus,AM\n", b's2,"01000,manaus,AM\n'
     path = zipped(shop, tmp_path)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for landing in OLIST:
             if landing.file != SELLERS:
                 archive.write(shop / landing.file, landing.file)
         with archive.open(SELLERS, "w", force_zip64=True) as stream:
             stream.write(HEADER + b"\n")
-            for _ in range(100):
+            for _ in range(50):
                 stream.write(good * 20_000 + broken)
-            for _ in range(1_000):
+            for _ in range(500):
                 stream.write(b"x" * 1_000_000)
             stream.write(b"\n" + good)
     measured = subprocess.run(
@@ -730,9 +296,9 @@ def test_memory_does_not_grow_with_a_file_or_a_line(shop: Path, tmp_path: Path, 
         text=True,
         check=True,
     )
-    assert int(measured.stdout) < 700, "megabytes"
+    assert int(measured.stdout) < 550, "megabytes"
     (sellers,) = delta.query(warehouse, "select * from bronze__deliveries where table_name = 'sellers'")
-    assert (sellers["row_count"], sellers["rejected_count"]) == (2_000_001, 101)
+    assert (sellers["row_count"], sellers["rejected_count"]) == (1_000_001, 51)
 
 
 # --- the real data
