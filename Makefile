@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test study test-fast chaos parity mutants check-deploy check-bi serving-check check-serving bench-serving lint format clean
+.PHONY: help demo test study test-fast chaos parity mutants audit check-deploy check-bi serving-check check-serving bench-serving lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,10 +34,10 @@ endif
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-chaos: .venv/.installed ## Kill twenty runs at random moments; each must leave tables that can be read, and be finished by the next.
+chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. Hours; as root for the disks.
 	@$(BIN)/python -m pytest -m chaos
 
-parity: .venv/.installed ## Other ways to the same tables, on the real shop: Apache Spark, a cluster, with made-up visits beside it. Needs Java 17.
+parity: .venv/.installed ## Other ways to the same tables, on the real shop: Apache Spark, a cluster, a session as on Databricks. Needs Java 17.
 	@$(BIN)/python -m pytest -m parity
 
 check-deploy: .venv/.installed ## Checkov over the Azure files, in an environment of its own.
@@ -69,6 +69,10 @@ study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast,
 test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos and not parity"
 
+audit: .venv/.installed ## Known vulnerabilities of what the lock installs, by pip-audit in an environment of its own. Needs the network.
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.9"; }
+	@.venv-audit/bin/pip-audit --vulnerability-service osv --no-deps --disable-pip --requirement requirements.lock
+
 lint: .venv/.installed ## Style, types, SQL, and whether dbt parses for every target with deprecations as errors.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -85,4 +89,4 @@ format: .venv/.installed ## Put Python and SQL into shape.
 	@$(BIN)/sqlfluff fix dbt_project/models
 
 clean: ## Remove everything that the program made; .venv stays.
-	rm -rf data/landing warehouse warehouse_olist site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs
+	rm -rf data/landing warehouse warehouse_* site mlflow.db mlartifacts dbt_project/target dbt_project/logs logs

@@ -50,6 +50,7 @@ def validate(
     for number, suite in enumerate(suites):
         progress(f"checks of {suite.title}", number, len(suites))
         answers[suite.title] = measuring.measure(session, suite)
+    progress("judging what was measured", len(suites), len(suites))
     measured = {title: answer.frame for title, answer in answers.items() if answer.frame is not None}
     frames = {
         suite.title: history.with_history(measured[suite.title], past.of(suite))

@@ -34,9 +34,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
-SourceOption = Annotated[str, typer.Option(help="Which landing files these are.")]
+SourceOption = Annotated[str, typer.Option(help="The contract of the files; olist is the only one.")]
 PathOption = Annotated[list[Path], typer.Option(help="A folder or a zip with the files; may be repeated.")]
 
 
@@ -93,7 +93,7 @@ def generate(
     ] = None,
     file_format: Annotated[str, typer.Option("--format", help="csv or parquet.")] = "csv",
     only: Annotated[
-        list[str] | None, typer.Option(help="A Bronze table to make the file of; may be repeated.")
+        list[str] | None, typer.Option(help="Make the file of this Bronze table alone, as orders; may be repeated.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was generated there before.")] = False,
     workers: Annotated[int, typer.Option(help="Threads; as many as there are processors by default.")] = 0,
@@ -194,7 +194,7 @@ def upload(
     A file that is there already is not sent again, nor are those parts of one that was stopped on its way. Signing in
     is by the environment (AZURE_STORAGE_...), a managed identity, or az login. Needs the extra azure.
 
-    Example: lakehouse upload --path archive.zip --to abfss://bronze@account.dfs.core.windows.net/landing/2018-09-01
+    Example: lakehouse upload --path archive.zip --to abfss://landing@account.dfs.core.windows.net/deliveries/2018-09-01
     """
     from lakehouse import upload as uploading
 

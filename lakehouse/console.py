@@ -36,6 +36,8 @@ LEFT = ("table", "file", "subject", "model", "alias", "measured", "best baseline
 """The columns of tables that begin with a name."""
 WRAPPED = ("measured", "best baseline")
 """Those that may take more than a line."""
+LONGEST = 60
+"""Of what the line of progress says: a longer one breaks, and leaves remains behind."""
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that was asked to end, as a scheduler or a container asks it."""
 
@@ -74,7 +76,8 @@ def progress(
         task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
+            line = what if len(what) <= LONGEST else f"{what[: LONGEST - 1]}…"
+            bar.update(task, description=line, completed=done, total=total)
 
         yield update
 

@@ -72,6 +72,7 @@ def gate(
     Raises:
         CheckFailed: a critical check failed; the message names it.
     """
+    progress(f"checks of {layer}", 0, 1)
     # Takes seconds to import: --help and bad input should not wait for it.
     from expectations import docs, history, results, runner
     from expectations.suites import suites_for
@@ -83,6 +84,7 @@ def gate(
     failed = [result for result in report.results if result.status == results.Status.FAILED]
     everything = report.results + results.of_dbt(layer, nodes)
     results.store(place, run_id, started, everything)
+    progress("pages of the checks", 1, 1)
     with disk_errors_explained(settings.site(), "point LAKEHOUSE_SITE at another"):
         docs.write(settings.site(), layer, report.judged, results.newest(place), results.trend(place))
     if in_step:

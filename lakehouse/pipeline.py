@@ -155,6 +155,7 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
     """
     session.check_engine(target)
     place = tables.place(target, warehouse)
+    _require(place, "gold", "Gold is empty: {} holds nothing to score from.", "lakehouse run --path ...")
     with tables.locked(place):
         scores.prepare(place)
         return _score_step(model, target, warehouse, gate.new_run_id(place), progress)
@@ -242,7 +243,8 @@ def _score_step(
             except (steps.NoChampion, steps.CannotLearn) as reason:
                 waiting.append(reason)
         if model and not scorings:
-            raise LakehouseError("\n".join(reason.what for reason in waiting), waiting[-1].mend)
+            mend = waiting[0].mend if len(names) == 1 else "Run `lakehouse train all` first."
+            raise LakehouseError("\n".join(reason.what for reason in waiting), mend)
         checks = gate.gate("ml", target, warehouse, run_id, progress)
         steps.publish(warehouse, scorings)
     seconds = time.perf_counter() - started

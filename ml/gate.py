@@ -31,7 +31,8 @@ def judge(candidate: Candidate, primary: tuple[str, bool], champion: Champion | 
     name, more_is_better = primary
     own = candidate.decision
     if not own.promote or champion is None:
-        there = "There is no champion yet." if champion is None else f"Version {champion.version} stays champion."
+        none = "It is the first champion." if own.promote else "There is no champion yet."
+        there = none if champion is None else f"Version {champion.version} stays champion."
         return Decision(own.promote, (*own.reasons, there))
     if champion.problem:
         return Decision(True, (*own.reasons, f"The champion, version {champion.version}, {champion.problem}"))

@@ -151,7 +151,7 @@ class Registry:
     def register(
         self, name: str, model: Model, candidate: Candidate, provenance: Mapping[str, str]
     ) -> tuple[Version, bool]:
-        """Register a candidate with all that is known of it, unless a version is the same to the digit.
+        """Register a candidate with all that is known of it, unless a whole version is the same to the digit.
 
         Args:
             name: of the model, a key of ``ml.models.MODULES``.
@@ -175,12 +175,22 @@ class Registry:
             candidate.save(saved)
             _refuse_pickles(saved)
             content = _digest(saved, candidate)
-            same = next((one for one in self.versions(name) if one.content == content), None)
+            same = next((one for one in self.versions(name) if one.content == content and self._is_whole(one)), None)
             if same is not None:
                 return same, False
             with self._explained():
                 number = self._log(name, model, candidate, saved, {**provenance, CONTENT: content})
         return next(one for one in self.versions(name) if one.number == number), True
+
+    def _is_whole(self, version: Version) -> bool:
+        """Whether its files are there: a version that lost them cannot score, however equal it is."""
+        try:
+            with self.folder(version):
+                return True
+        except RegistryBusy:
+            raise
+        except LakehouseError:
+            return False
 
     def settle(self, version: Version, decision: Decision) -> Version:
         """Keep the decision with the version's run, and move the aliases as it says.
@@ -209,6 +219,8 @@ class Registry:
             LakehouseError: the registry cannot be used.
         """
         now = {alias: version.number for version in self.versions(model) for alias in version.aliases}
+        if now == aliases:
+            return
         with self._explained():
             client, name = self._client(), self._full_name(model)
             for alias in (CHAMPION, CHALLENGER):

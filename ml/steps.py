@@ -319,7 +319,7 @@ def _no_champion(name: str, there: list[Version]) -> NoChampion:
     if there:
         newest = there[-1]
         return NoChampion(
-            f"{name} has no champion yet: none of its {len(there)} versions was promoted.",
+            f"{name} has no champion yet: none of its versions was promoted ({len(there)} so far).",
             f"`lakehouse train {name}` says why version {newest.number} was not.",
         )
     return NoChampion(f"{name} has no champion yet: it has not been trained.", f"Run `lakehouse train {name}` first.")

@@ -213,23 +213,25 @@ def overall(
     decisions: Mapping[str, Decision], contenders: Mapping[str, str], outcomes: Mapping[str, Outcome]
 ) -> Decision:
     """One decision for the registry, with what was decided for each use."""
+    promoted = any(decision.promote for decision in decisions.values())
+    serves = "serves" if promoted else "would serve"
     reasons = []
     for use, decision in decisions.items():
         name = use.replace("_", " ").capitalize()
         verdict = (
             f"{contenders[use]} is promoted."
             if decision.promote
-            else f"nothing is promoted; {OTHERWISE[use]} serves."
+            else f"nothing is promoted; {OTHERWISE[use]} {serves}."
         )
         reasons += [f"{name}: {said}" for said in (verdict, *decision.reasons)]
     again, new = outcomes[BUY_AGAIN], outcomes[NEW_BUYERS]
     reasons += [
-        f"Buy again: own_history serves, NDCG {again.ndcg('own_history'):.4f}; als {again.ndcg(ALS):.4f}, "
+        f"Buy again: own_history {serves}, NDCG {again.ndcg('own_history'):.4f}; als {again.ndcg(ALS):.4f}, "
         f"recent_popularity {again.ndcg('recent_popularity'):.4f}.",
-        f"New buyers: popular_in_state serves, NDCG {new.ndcg('popular_in_state'):.4f}; recent_popularity "
+        f"New buyers: popular_in_state {serves}, NDCG {new.ndcg('popular_in_state'):.4f}; recent_popularity "
         f"{new.ndcg('recent_popularity'):.4f}, popularity {new.ndcg('popularity'):.4f}.",
     ]
-    return Decision(any(decision.promote for decision in decisions.values()), tuple(reasons))
+    return Decision(promoted, tuple(reasons))
 
 
 def _served_metrics(tables: pd.DataFrame, served: Mapping[str, str]) -> dict[str, float]:

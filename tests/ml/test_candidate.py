@@ -59,7 +59,7 @@ def test_a_tie_keeps_the_champion(value: float, more: bool) -> None:
 
 def test_the_first_that_is_good_enough_is_champion() -> None:
     assert judge(candidate(1.0), ("error", False), None) == Decision(
-        True, ("It beats the baseline.", "There is no champion yet.")
+        True, ("It beats the baseline.", "It is the first champion.")
     )
 
 

@@ -70,7 +70,7 @@ def test_a_first_training_in_a_process_of_its_own_says_what_it_decided_and_no_mo
     assert trained.stdout.startswith(
         "mean, version 1: champion.\n"
         "  Its error is 7.86, that of the last week carried on 40.00.\n"
-        "  There is no champion yet.\n"
+        "  It is the first champion.\n"
     )
     assert (gold / "mlflow.db").exists()
     assert not (ROOT / "mlruns").exists()
@@ -110,7 +110,7 @@ def test_a_model_that_is_not_promoted_is_no_error_and_the_command_says_why(gold:
         assert "that of the last week carried on 0.25" in trained.out
     scored = lakehouse("score", "all")
     assert scored.code == 1
-    assert "mean has no champion yet: none of its 1 versions was promoted.\n" in scored.err
+    assert "mean has no champion yet: none of its versions was promoted (1 so far).\n" in scored.err
     assert "other has no champion yet" in scored.err
 
 

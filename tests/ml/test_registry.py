@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import socket
 import sqlite3
 import sys
@@ -118,6 +119,16 @@ def test_what_is_the_same_to_the_digit_is_registered_once(
     assert not is_new
     assert again == version._replace(aliases=("champion",))
     assert len(registry.versions("mean")) == 1
+
+
+def test_what_lost_its_files_is_registered_anew(version: Version, registry: Registry, candidate: Candidate) -> None:
+    artifacts = mlflow.get_run(version.run_id).info.artifact_uri.removeprefix("file://")
+    for file in list(Path(artifacts).parents[2].rglob("mean.json")):
+        shutil.rmtree(file.parent)
+    again, is_new = register(registry, candidate)
+    assert is_new
+    assert again.number == version.number + 1
+    assert again.content == version.content
 
 
 def test_whatever_differs_makes_another_version(

@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse import catalog, ingest
+from lakehouse import acceptance, catalog
 from lakehouse.csv_records import physical_lines, read_header, read_records
 from lakehouse.errors import LakehouseError
 from lakehouse.landing import OLIST
@@ -44,7 +44,7 @@ def reads_csv(content: bytes) -> None:
     with suppress(LakehouseError):
         lines = physical_lines(io.BytesIO(content))
         header = read_header(next(lines, b""), SELLERS.file)
-        ingest._check_header(SELLERS, SELLERS.file, header)
+        acceptance._check_header(SELLERS, SELLERS.file, header)
         for _ in read_records(lines, len(header)):
             pass
 
@@ -88,7 +88,7 @@ def admitted(names: list[str]) -> list[str]:
     good = []
     for name in names:
         with suppress(LakehouseError):
-            ingest._check_header(SELLERS, SELLERS.file, [*SELLERS.columns, name])
+            acceptance._check_header(SELLERS, SELLERS.file, [*SELLERS.columns, name])
             good.append(name)
     return good
 

@@ -174,7 +174,8 @@ def spark(gold: Path | None) -> None:
         best: dict[str, evaluation.Floats] = {}
         for ours, alpha, ridge in TRIED[name]:
             params = AlsParams(32, ridge, alpha)
-            found, seconds = [], []
+            found: list[evaluation.Floats] = []
+            seconds: list[float] = []
             for seed in range(STARTS):
                 here = partial(factorise, train.strengths(), params, seed, 2)
                 factors, took = timed(here if ours else partial(factorise_on_spark, session, train, params, seed))
@@ -183,7 +184,7 @@ def spark(gold: Path | None) -> None:
                 found.append(max((ndcg_of(train, np.asarray(factors), one, queries) for one in ridges), key=np.mean))
                 seconds.append(took)
             where = "here" if ours else "Spark"
-            mean = np.mean(found, axis=0)
+            mean: evaluation.Floats = np.mean(found, axis=0)
             best[where] = max(best.get(where, mean), mean, key=np.mean)
             each = ", ".join(f"{one.mean():.4f}" for one in found)
             print(
