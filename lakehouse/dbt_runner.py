@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lakehouse import settings
-from lakehouse.errors import LakehouseError, disk_full, is_disk_full
+from lakehouse.errors import LakehouseError, disk_error
 
 MAX_FAILURES_SHOWN = 10
+ANOTHER_TARGET = "point DBT_TARGET_PATH at another"
 
 
 class Progress(NamedTuple):
@@ -101,8 +102,8 @@ def run_dbt(
     answer = dbtRunner(callbacks=[on_event]).invoke(arguments)
     if isinstance(answer.exception, KeyboardInterrupt):
         raise answer.exception
-    if answer.exception and is_disk_full(answer.exception):
-        raise disk_full(settings.DBT_PROJECT)
+    if answer.exception and (refused := disk_error(answer.exception, _target_folder(), ANOTHER_TARGET)):
+        raise refused
     results = [
         NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "", _test(item.node))
         for item in getattr(answer.result, "results", None) or []
@@ -132,13 +133,18 @@ def document(target: str) -> Documentation:
     """
     run_dbt(["parse"], target)  # writes the manifest, which the docs do not when nothing is compiled
     run_dbt(["docs", "generate", "--static", "--no-compile"], target)
-    folder = settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
+    folder = _target_folder()
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for node in manifest["nodes"].values():
         compiled = folder / "compiled" / node["package_name"] / node["original_file_path"]
         if node["resource_type"] == "model" and compiled.suffix == ".sql" and compiled.exists():
             node["compiled_code"] = compiled.read_text(encoding="utf-8")
     return Documentation(manifest, folder / "static_index.html")
+
+
+def _target_folder() -> Path:
+    """Where dbt writes what it has read and compiled."""
+    return settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
 
 
 def _test(node: Any) -> DataTest | None:
