@@ -117,7 +117,7 @@ def ended(words: list[str]) -> tuple[int, str]:
         else:
             code = 0
         told.flush()
-    return code, told.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return code, told.buffer.getvalue().decode()
 
 
 def holds(words: list[str]) -> None:
