@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lakehouse import settings
-from lakehouse.errors import LakehouseError, disk_full, is_disk_full
+from lakehouse.errors import LakehouseError, disk_error
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 MAX_FAILURES_SHOWN = 10
+ANOTHER_TARGET = "point DBT_TARGET_PATH at another"
 
 
 class Progress(NamedTuple):
@@ -125,8 +126,8 @@ class Project:
 def _results(command: Sequence[str], answer: dbtRunnerResult) -> list[NodeResult]:
     if isinstance(answer.exception, KeyboardInterrupt):
         raise answer.exception
-    if answer.exception and is_disk_full(answer.exception):
-        raise disk_full(settings.DBT_PROJECT)
+    if answer.exception and (refused := disk_error(answer.exception, _target_folder(), ANOTHER_TARGET)):
+        raise refused
     results = [
         NodeResult(item.node.unique_id, str(item.status), item.execution_time, item.message or "", _test(item.node))
         for item in getattr(answer.result, "results", None) or []
@@ -156,13 +157,18 @@ def document(target: str) -> Documentation:
     """
     # A project of its own: what was built leaves its code in the manifest, also that of each test.
     Project(target).run(["docs", "generate", "--static", "--no-compile"], artifacts=True)
-    folder = settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
+    folder = _target_folder()
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for node in manifest["nodes"].values():
         compiled = folder / "compiled" / node["package_name"] / node["original_file_path"]
         if node["resource_type"] == "model" and compiled.suffix == ".sql" and compiled.exists():
             node["compiled_code"] = compiled.read_text(encoding="utf-8")
     return Documentation(manifest, folder / "static_index.html")
+
+
+def _target_folder() -> Path:
+    """Where dbt writes what it has read and compiled."""
+    return settings.DBT_PROJECT / (os.environ.get("DBT_TARGET_PATH") or "target")
 
 
 def _test(node: Any) -> DataTest | None:

@@ -45,13 +45,29 @@ def is_disk_full(error: BaseException) -> bool:
     return any(word in text for text in _texts(error) for word in FULL)
 
 
-@contextmanager
-def disk_errors_explained(folder: Path, elsewhere: str = ANOTHER_WAREHOUSE) -> Iterator[None]:
-    """Turn what a disk refuses inside the block into a message about ``folder``.
+def disk_error(error: BaseException, folder: Path, elsewhere: str = ANOTHER_WAREHOUSE) -> LakehouseError | None:
+    """The message for what a disk has refused; None if ``error`` is about something else.
 
     Args:
-        folder: what is written to.
+        error: what was caught; what it was raised from is looked at too.
+        folder: what was written to.
         elsewhere: how to have it written to another disk or folder, up to that word.
+    """
+    if is_disk_full(error):
+        return disk_full(folder, elsewhere)
+    reason = next((word for text in _texts(error) for word in UNWRITABLE if word in text), None)
+    if reason is None:
+        return None
+    named = next((one.filename for one in _causes(error) if isinstance(one, OSError) and one.filename), None)
+    at = f" at {named}" if named and str(named) != str(folder) else ""
+    return LakehouseError(
+        f"{folder} cannot be written: {reason}{at}.", f"Give yourself write access, or {elsewhere} folder."
+    )
+
+
+@contextmanager
+def disk_errors_explained(folder: Path, elsewhere: str = ANOTHER_WAREHOUSE) -> Iterator[None]:
+    """Turn what a disk refuses inside the block into a message about ``folder``; both as of :func:`disk_error`.
 
     Raises:
         LakehouseError: the disk is full, or the folder cannot be written.
@@ -61,18 +77,18 @@ def disk_errors_explained(folder: Path, elsewhere: str = ANOTHER_WAREHOUSE) -> I
     except LakehouseError:
         raise
     except Exception as error:
-        if is_disk_full(error):
-            raise disk_full(folder, elsewhere) from error
-        reason = next((word for text in _texts(error) for word in UNWRITABLE if word in text), None)
-        if reason is None:
+        explained = disk_error(error, folder, elsewhere)
+        if explained is None:
             raise
-        raise LakehouseError(
-            f"{folder} cannot be written: {reason}.",
-            f"Give yourself write access, or {elsewhere} folder.",
-        ) from error
+        raise explained from error
 
 
-def _texts(error: BaseException | None) -> Iterator[str]:
+def _texts(error: BaseException) -> Iterator[str]:
+    return (str(one).lower() for one in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it was raised from, one after the other."""
     while error is not None:
-        yield str(error).lower()
+        yield error
         error = error.__cause__ or error.__context__

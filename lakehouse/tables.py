@@ -40,8 +40,11 @@ def locked(place: Place) -> Iterator[None]:
         return
     with disk_errors_explained(place):
         catalog.prepare(place)
-    with lock.writing(place):
+        held = lock.acquire_write(place)
+    try:
         yield
+    finally:
+        held.release()
 
 
 def versions(warehouse: Path, schemas: Iterable[str]) -> Versions:

@@ -90,12 +90,12 @@ def licence(name: str) -> str:
     if name in BY_HAND:
         return BY_HAND[name]
     stated = metadata.metadata(name)
-    if expression := stated.get("License-Expression"):
-        return expression
+    if expressions := stated.get_all("License-Expression"):
+        return str(expressions[0])
     lines = [line.split(" :: ")[-1] for line in stated.get_all("Classifier") or [] if line.startswith("License ::")]
     if exact := [line for line in lines if line not in GENERAL]:
         return " OR ".join(SPDX.get(line, line) for line in exact)
-    text = (stated.get("License") or "").strip().splitlines()
+    text = "".join(stated.get_all("License") or []).strip().splitlines()
     if not text:
         raise LookupError(f"{name} states no licence: look it up and add it to tests/licences.py")
     return SPDX.get(text[0], text[0])

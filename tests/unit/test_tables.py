@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from lakehouse import catalog, tables
+from lakehouse import catalog, lock, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
 from tests.delta import content
@@ -77,3 +79,16 @@ def test_a_table_that_cannot_be_put_back_is_named_and_does_not_hold_up_the_other
         raise RuntimeError("boom")
     assert "gold.things" not in str(caught.value)
     assert content(things, THINGS).equals(before)
+
+
+def test_a_lock_that_cannot_be_written_is_explained(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warehouse is there already, and its disk has become read-only since."""
+    catalog.prepare(warehouse)
+
+    def refused(place: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(place / lock.LOCK_FILE))
+
+    monkeypatch.setattr(lock, "acquire_write", refused)
+    said = f"{warehouse} cannot be written: read-only file system"
+    with pytest.raises(LakehouseError, match=said), tables.locked(warehouse):
+        pass
