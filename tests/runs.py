@@ -14,6 +14,12 @@ from lakehouse.settings import ROOT
 PARSED = "partial_parse.msgpack"
 DBT = str(Path(sys.executable).with_name("dbt"))
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", "profiles")
+SHORT_SPARK = {
+    # A run is too short for the thorough compiler of the JVM to pay, and for Spark's.
+    "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1",
+    "SPARK_CONF_DIR": str(ROOT / "tests" / "spark"),
+}
+"""The environment of a process that starts Apache Spark for some small tables."""
 
 
 def environment_for(warehouse: Path, **more: str) -> dict[str, str]:

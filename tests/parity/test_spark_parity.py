@@ -13,7 +13,7 @@ import pytest
 
 from lakehouse.catalog import MARKER
 from tests.delta import contents, differences, drop_times
-from tests.runs import dbt
+from tests.runs import SHORT_SPARK, dbt
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 SCHEMAS = ("silver", "gold")
@@ -26,8 +26,7 @@ def test_every_table_of_the_small_shop_is_the_same_on_spark(shop_warehouse: Path
         shutil.copytree(shop_warehouse / name, spark / name)
     shutil.copy(shop_warehouse / MARKER, spark)
     kinds = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-    # A run is too short for the thorough compiler of the JVM to pay.
-    build = dbt(spark, "build", "--target", "spark", *kinds, JAVA_TOOL_OPTIONS="-XX:TieredStopAtLevel=1")
+    build = dbt(spark, "build", "--target", "spark", *kinds, **SHORT_SPARK)
     assert build.returncode == 0, build.stdout[-3000:]
     ours = drop_times(contents(shop_warehouse, SCHEMAS))
     assert {"customers", "products_history", "customer_360", "int_product_affinity", "inventory_plan"} <= {
