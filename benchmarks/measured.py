@@ -1,12 +1,13 @@
 """A command and all that it starts: how long it took, how long it had a processor, and the most memory at one time.
 
-Read from /proc, so on Linux alone. Memory is what processes have resident, added up; what two of them share counts twice.
+Read from /proc, so on Linux alone. Memory is what the processes have resident, added up; what two share counts twice.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +16,13 @@ from typing import NamedTuple
 from lakehouse.settings import ROOT
 
 PAUSE = 0.1
-"""Seconds between two looks. A process that lives for less is not seen."""
+"""Seconds between two looks. What a process does between the last look and its end is not seen."""
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Used(NamedTuple):
-    """What a command took: seconds, processor seconds, and megabytes at the most."""
+    """What a command took: seconds, processor seconds, and at the most so many MB."""
 
     seconds: float
     cpu_seconds: float
@@ -29,36 +30,55 @@ class Used(NamedTuple):
 
 
 class Failed(RuntimeError):
-    """A command that is measured must succeed; the message is its output."""
+    """A command that is measured must succeed; the message is what it printed."""
 
 
 def measure(words: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[Used, str]:
-    """Run a command, and look at its processes until it ends.
+    """Run a command to its end.
 
     Args:
         words: the command.
-        environment: in addition to this process's.
+        environment: beside that of this process.
 
     Returns:
         What it took, and what it printed.
 
     Raises:
-        Failed: it did not succeed.
+        Failed: its exit code was not 0.
     """
     spent: dict[int, float] = {}
     peak = 0.0
-    began = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603
-        words, cwd=ROOT, env=os.environ | dict(environment or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        reader = _Reader(process)
-        while process.poll() is None:
-            resident = 0
-            for number in _tree(process.pid):
-                try:
-                    spent[number], pages = _looked_at(number)
-                except (FileNotFoundError, ProcessLookupError):  # it has just ended
-                    continue
-                resident += pages * PAGE
-            peak = max(peak, resident / 1e6)
-            time.sleep(PAUSE)
+    with tempfile.TemporaryFile("w+") as printed:
+        began = time.perf_counter()
+        with subprocess.Popen(  # noqa: S603
+            words, cwd=ROOT, env=os.environ | dict(environment or {}), stdout=printed, stderr=subprocess.STDOUT
+        ) as process:
+            while process.poll() is None:
+                seen = look(process.pid)
+                spent |= {number: cpu_seconds for number, (cpu_seconds, _) in seen.items()}
+                peak = max(peak, sum(resident for _, resident in seen.values()))
+                time.sleep(PAUSE)
+        seconds = time.perf_counter() - began
+        printed.seek(0)
+        told = printed.read()
+    if process.returncode:
+        raise Failed(f"{' '.join(words)} ended with {process.returncode}:\n{told[-4000:]}")
+    return Used(seconds, sum(spent.values()), peak / 1e6), told
+
+
+def look(root: int) -> dict[int, tuple[float, int]]:
+    """Processor seconds and resident bytes of a process and all that come from it, by process id."""
+    parents, figures = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The name of a command may hold spaces and brackets.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            continue
+        number = int(folder.name)
+        parents[number] = int(fields[1])
+        figures[number] = ((int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE)
+    found = {root} & figures.keys()
+    while more := {number for number, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {number: figures[number] for number in found}
