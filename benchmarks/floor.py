@@ -26,8 +26,8 @@ from sqlglot.dialects import DuckDB
 from lakehouse import catalog
 from lakehouse.settings import DBT_PROJECT, PROFILES, ROOT
 
-THREADS = os.cpu_count() or 2
 SCHEMAS = ("bronze", "silver", "gold")
+DUCKDB_TYPES = {"string": "varchar", "long": "bigint", "integer": "int", "timestamp": "timestamp", "date": "date"}
 QUOTIENT = """
 create macro quotient(dividend, divisor, digits) as
 sign(dividend) * sign(divisor) * (
@@ -39,7 +39,7 @@ sign(dividend) * sign(divisor) * (
 
 
 class Statement(NamedTuple):
-    """A model in DuckDB's words; ``table`` is schema.name."""
+    """A model in Spark SQL, as dbt compiled it; ``table`` is schema.name."""
 
     table: str
     query: str
@@ -94,7 +94,7 @@ def statements(manifest: dict[str, Any]) -> tuple[list[Statement], list[str]]:
         if node["language"] == "python" or parents[name] & left_out:
             left_out.add(name)
         else:
-            script.append(Statement(f"{node['schema']}.{node['name']}", translated(node["compiled_code"])))
+            script.append(Statement(f"{node['schema']}.{node['name']}", node["compiled_code"]))
     return script, sorted(f"{models[name]['schema']}.{models[name]['name']}" for name in left_out)
 
 
@@ -107,12 +107,13 @@ def run(script: list[Statement], warehouse: Path, database: Path) -> list[Timed]
     """Run a script over the Bronze of a warehouse.
 
     Args:
-        script: what :func:`statements` gave.
+        script: what :func:`statements` gave; putting it into DuckDB's words is not timed.
         warehouse: has Bronze; is only read.
         database: the file to make.
     """
+    script = [Statement(table, translated(query)) for table, query in script]
     with duckdb.connect(str(database)) as connection:
-        connection.execute(f"set timezone = 'UTC'; set threads = {THREADS}; {QUOTIENT}")
+        connection.execute(f"set timezone = 'UTC'; set threads = {os.cpu_count() or 2}; {QUOTIENT}")
         for schema in SCHEMAS:
             connection.execute(f"create schema {schema}")
         for table in catalog.tables(warehouse, ["bronze"]):
@@ -139,9 +140,6 @@ def _timed(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Timed
     return Timed(statement.table, time.perf_counter() - began, time.process_time() - worked, made[0][0])
 
 
-DUCKDB_TYPES = {"string": "varchar", "long": "bigint", "integer": "int", "timestamp": "timestamp", "date": "date"}
-
-
 class Floor(DuckDB):
     """What sqlglot leaves as it is, or takes for something else; and times without a zone, as all of them are UTC."""
 
@@ -157,8 +155,8 @@ class Floor(DuckDB):
             """A quotient of decimals (macro quotient) in exact arithmetic, as Spark has it."""
             division, to = expression.this, expression.to
             if isinstance(division, exp.Div) and to.is_type(exp.DataType.Type.DECIMAL):
-                quotient = exp.Anonymous(this="quotient", expressions=[division.this, division.expression, to.expressions[1].this])
-                return self.sql(exp.Cast(this=quotient, to=to))
+                given = [division.this, division.expression, to.expressions[1].this]
+                return self.sql(exp.Cast(this=exp.Anonymous(this="quotient", expressions=given), to=to))
             return super().trycast_sql(expression)
 
         def spark_function(self, node: exp.Anonymous) -> str:
