@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from benchmarks.measured import Used, measure
+from benchmarks.measured import Failed, Used, measure
 from lakehouse import catalog
 from lakehouse.settings import DBT_PROJECT, PROFILES
 

@@ -8,14 +8,13 @@ project, to the last digit, is in tests/benchmarks/test_floor.py.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import time
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import duckdb
 import sqlglot
@@ -26,7 +25,7 @@ from sqlglot.dialects import DuckDB
 from lakehouse import catalog
 from lakehouse.settings import DBT_PROJECT, PROFILES, ROOT
 
-SCHEMAS = ("bronze", "silver", "gold")
+LAYERS = ("silver", "gold")
 DUCKDB_TYPES = {"string": "varchar", "long": "bigint", "integer": "int", "timestamp": "timestamp", "date": "date"}
 QUOTIENT = """
 create macro quotient(dividend, divisor, digits) as
@@ -54,15 +53,12 @@ class Timed(NamedTuple):
     rows: int
 
 
-def compile_project(warehouse: Path, folder: Path) -> dict[str, Any]:
-    """Compile the models of Silver and Gold for a full build over a warehouse's Bronze.
+def compiled(warehouse: Path, folder: Path) -> list[Statement]:
+    """Have dbt compile the models of Silver and Gold for a full build over a warehouse's Bronze.
 
     Args:
         warehouse: has Bronze; is only read.
         folder: where dbt writes; not where it usually does, so that nothing there is taken for what was built.
-
-    Returns:
-        dbt's manifest, with the compiled code of each model.
     """
     subprocess.run(  # noqa: S603
         [
@@ -76,26 +72,32 @@ def compile_project(warehouse: Path, folder: Path) -> dict[str, Any]:
         cwd=ROOT,
         env=os.environ | {"LAKEHOUSE_WAREHOUSE": str(warehouse)},
     )  # fmt: skip
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return manifest
+    return statements(folder)
 
 
-def statements(manifest: dict[str, Any]) -> tuple[list[Statement], list[str]]:
-    """The script, in an order in which it can be run, and the tables that it leaves out because of a Python model."""
-    models = {
-        name: node
-        for name, node in manifest["nodes"].items()
-        if node["resource_type"] == "model" and node.get("compiled_code")
+def statements(folder: Path) -> list[Statement]:
+    """The script that dbt has compiled into a folder, in an order in which it can be run.
+
+    A model that reads the table of a Python model, or of one that does, is left out.
+    """
+    queries = {
+        f"{layer}.{path.stem}": path.read_text(encoding="utf-8")
+        for layer in LAYERS
+        for path in (folder / "compiled" / "lakehouse" / "models" / layer).rglob("*.sql")
+        if path.parent.suffix != ".yml"  # where the tests are
     }
-    parents = {name: set(node["depends_on"]["nodes"]) & models.keys() for name, node in models.items()}
-    script, left_out = [], set[str]()
-    for name in TopologicalSorter(parents).static_order():
-        node = models[name]
-        if node["language"] == "python" or parents[name] & left_out:
-            left_out.add(name)
-        else:
-            script.append(Statement(f"{node['schema']}.{node['name']}", node["compiled_code"]))
-    return script, sorted(f"{models[name]['schema']}.{models[name]['name']}" for name in left_out)
+    parents = {table: _read_by(query) for table, query in queries.items()}
+    order = list(TopologicalSorter(parents).static_order())
+    there = set[str]()
+    for table in order:
+        if table in queries and parents[table] <= there:
+            there.add(table)
+    return [Statement(table, queries[table]) for table in order if table in there]
+
+
+def _read_by(query: str) -> set[str]:
+    tables = sqlglot.parse_one(query, read="spark").find_all(exp.Table)
+    return {f"{table.db}.{table.name}" for table in tables if table.db in LAYERS}
 
 
 def translated(query: str) -> str:
@@ -114,7 +116,7 @@ def run(script: list[Statement], warehouse: Path, database: Path) -> list[Timed]
     script = [Statement(table, translated(query)) for table, query in script]
     with duckdb.connect(str(database)) as connection:
         connection.execute(f"set timezone = 'UTC'; set threads = {os.cpu_count() or 2}; {QUOTIENT}")
-        for schema in SCHEMAS:
+        for schema in ("bronze", *LAYERS):
             connection.execute(f"create schema {schema}")
         for table in catalog.tables(warehouse, ["bronze"]):
             # All times are UTC; DuckDB is slower with those that say so.

@@ -22,8 +22,12 @@ EVENTS = "clickstream_events.csv"
 MEMORY = "4g"
 
 
-def started() -> SparkSession:
-    """Apache Spark in this process, on all processors."""
+def started(**more: str) -> SparkSession:
+    """Apache Spark in this process, on all processors.
+
+    Args:
+        more: settings, with _ for a dot.
+    """
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -34,6 +38,7 @@ def started() -> SparkSession:
         "spark.sql.session.timeZone": "UTC",
         # Its notebooks left 200; so many small tasks would make it look slower than it need be.
         "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
+        **{name.replace("_", "."): value for name, value in more.items()},
     }
     session = SparkSession.builder.master("local[*]").config(map=settings).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
