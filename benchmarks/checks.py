@@ -16,7 +16,7 @@ from benchmarks import commands, results
 from benchmarks.commands import Place
 from expectations.results import newest
 
-KEY = ("orders", "what")
+KEY = ("what",)
 LAYERS = ("bronze", "silver", "gold", "ml")
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from benchmarks.measured import Failed, Used, measure
+from benchmarks.measured import Used, measure
 from lakehouse import catalog
 from lakehouse.settings import DBT_PROJECT, PROFILES
 
@@ -53,7 +53,7 @@ class DbtRun(NamedTuple):
 
     Attributes:
         used: by the whole process.
-        running: seconds from the first node's start to the end; the rest is starting, reading the project, and writing.
+        running: seconds from the first node's start to the end; the rest is start, reading the project, writing.
         nodes: by unique id, seconds in its thread.
     """
 
@@ -78,7 +78,10 @@ def dbt(place: Place, target: str, *words: str) -> DbtRun:
 
 def size(warehouse: Path) -> dict[str, int]:
     """How many orders and events Bronze was given."""
-    return {name: rows(warehouse, [("bronze", table)]) for name, table in (("orders", "orders"), ("events", "clickstream_events"))}
+    return {
+        name: rows(warehouse, [("bronze", table)])
+        for name, table in (("orders", "orders"), ("events", "clickstream_events"))
+    }
 
 
 def rows(warehouse: Path, tables: Iterable[tuple[str, str]]) -> int:

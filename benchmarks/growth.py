@@ -1,7 +1,7 @@
-"""How time, memory and disk grow with the data: `python -m benchmarks.growth SCALE [--target spark]`, a scale at a time.
+"""How time, memory and disk grow with the data: `python -m benchmarks.growth SCALE [--target spark]`, one at a time.
 
-A shop of that scale comes in two drops, all that was before and one day. Each is taken in and built, with all tests and
-gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes about 60 GB of disk.
+A shop of that scale comes in two drops, all that was before and one day. Each is taken in and built, with all tests
+and gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes about 90 GB of disk.
 """
 
 from __future__ import annotations
@@ -37,7 +37,11 @@ def run(scale: float, target: str, folder: Path) -> None:
 
     def keep(drop: str, what: str, values: dict[str, float]) -> None:
         line = {"scale": scale, "target": target, "drop": drop, "what": what, **results.rounded(values)}
-        print(f"scale {scale:g}, {drop}: {what}: " + ", ".join(f"{k} {v:g}" for k, v in results.rounded(values).items()), flush=True)
+        print(
+            f"scale {scale:g}, {drop}: {what}: "
+            + ", ".join(f"{k} {v:g}" for k, v in results.rounded(values).items()),
+            flush=True,
+        )
         results.add("growth", KEY, [line], about)
 
     drops = ["--days", str(len(DROPS)), "--start", START]
@@ -71,7 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("scale", type=float)
     parser.add_argument("--target", choices=("local", "spark"), default="local")
-    parser.add_argument("--folder", type=Path, help="Where there is room; removed in the end. A temporary one by default.")
+    parser.add_argument(
+        "--folder", type=Path, help="Where there is room; removed in the end. A temporary one by default."
+    )
     told = parser.parse_args()
     folder = Path(tempfile.mkdtemp(dir=told.folder))
     try:

@@ -1,8 +1,8 @@
-"""What learning and scoring cost: `python -m benchmarks.models WAREHOUSE [--spark]`, over a warehouse that is built.
+"""What learning and scoring cost: `python -m benchmarks.models WAREHOUSE [--spark]`, over a built warehouse.
 
-Each model trains and scores as `lakehouse train` and `lakehouse score` do, start and reading among it, on a copy of the
-warehouse; the recommender scores for all people. ``--spark``: the factorisation alone, by `implicit` and by Spark MLlib,
-side by side (Java 17). What answers over HTTP take, `python -m benchmarks.serving` measures.
+Each model trains and scores as `lakehouse train` and `lakehouse score` do, start and reading among it, on a copy of
+the warehouse; the recommender scores for all people. ``--spark``: the factorisation alone, by `implicit` and by Spark
+MLlib, side by side (Java 17). What answers over HTTP take, `python -m benchmarks.serving` measures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import commands, original, results
 from benchmarks.commands import Place
+from benchmarks.measured import Failed
 from benchmarks.results import Result
 from ml.models import MODULES
 from ml.recommender import AlsParams
@@ -25,7 +26,7 @@ from ml.recommender.shop import open_shop
 from ml.recommender.spark import factorise_on_spark
 from tests.studies.recommender import SETTINGS, quickest, read_gold
 
-KEY = ("orders", "what")
+KEY = ("what",)
 PARAMS = AlsParams()
 THREADS = 2
 
@@ -36,14 +37,14 @@ def pipeline(place: Place) -> Iterator[Result]:
         for verb in ("train", "score"):
             try:
                 used = commands.lakehouse(place, verb, name)
-            except commands.Failed as failed:  # too young a shop, or no champion yet
+            except Failed as failed:  # too young a shop, or no champion yet
                 yield {"what": f"{verb} {name}", "not": str(failed).strip().splitlines()[-1]}
             else:
                 yield {"what": f"{verb} {name}", **results.rounded(used._asdict())}
 
 
 def factorisations(warehouse: Path) -> Iterator[Result]:
-    """Implicit ALS of all purchases, by both libraries: the quicker of two runs, sessions started and data at hand."""
+    """Implicit ALS of all purchases, by both libraries: the quicker of two runs, the session started before."""
     past = read(open_shop(read_gold(warehouse / "gold"), SETTINGS).purchases(None, SETTINGS.end))
     size = {"users": len(past.users), "items": len(past.items), "pairs": int(past.strengths().nnz)}
     here = quickest(partial(factorise, past.strengths(), PARAMS, 0, THREADS))[1]

@@ -1,7 +1,7 @@
-"""The notebook project's way, for the tables that it and this project both have: `python -m benchmarks.original IN OUT`.
+"""The notebook project's way, for the tables that both projects have: `python -m benchmarks.original IN OUT`.
 
-Its notebooks' logic as its README and public code tell it, as one plain PySpark script on Apache Spark in this process:
-CSV with inferred types, dates parsed, clicks without a user or product dropped, Parquet written for each table, RFM by
+Its notebooks' logic as its README and public code tell it, as one plain PySpark script on Apache Spark in this
+process: CSV with inferred types, dates parsed, clicks without a user dropped, Parquet written for each table, RFM by
 ``customer_id`` (which is another one for every order), views 1, carts 3 and purchases 5 added up, revenue by week.
 Nothing is tested, nothing is quarantined, and a second run does everything again.
 """
@@ -85,7 +85,9 @@ def gold(session: SparkSession, out: Path) -> None:
     )
     write(rfm.join(browsing, "customer_unique_id", "left"), "customer_360")
 
-    weight = F.when(F.col("event_type") == "product_view", 1).when(F.col("event_type") == "add_to_cart", 3).otherwise(0)
+    weight = (
+        F.when(F.col("event_type") == "product_view", 1).when(F.col("event_type") == "add_to_cart", 3).otherwise(0)
+    )
     viewed = clicks.select("customer_unique_id", "product_id", weight.alias("strength"))
     bought = lines.select("customer_unique_id", "product_id", F.lit(5).alias("strength"))
     strengths = viewed.unionByName(bought).groupBy("customer_unique_id", "product_id")

@@ -24,7 +24,7 @@ from benchmarks.commands import Place
 from benchmarks.measured import Used
 from benchmarks.results import Result
 
-KEY = ("part", "orders", "what", "run")
+KEY = ("part", "what", "run")
 BOTH = ("+customer_360", "+interaction_matrix", "+weekly_revenue")
 """The Gold tables that the notebook project has too, and what they are made of."""
 RUNS = ("first", "second")
@@ -69,7 +69,11 @@ def of_floor(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Res
             used, told = commands.module(place, "benchmarks.script", engine, str(script), str(place.warehouse))
             timed = [floor.Timed(**one) for one in json.loads(told)]
             yield _line(
-                what, run, used, models=sum(one.seconds for one in timed), models_cpu=sum(one.cpu_seconds for one in timed)
+                what,
+                run,
+                used,
+                models=sum(one.seconds for one in timed),
+                models_cpu=sum(one.cpu_seconds for one in timed),
             )
     names = [statement.table.partition(".")[2] for statement in statements]
     took = commands.dbt(place, "local", "run", "--full-refresh", "--select", *names)
@@ -109,7 +113,10 @@ def run(paths: Sequence[Path], only: Sequence[str]) -> None:
 
 
 def _keep(line: Result, about: Result) -> None:
-    print(f"{line['part']}: {line['what']}, {line['run']}: {line['seconds']:.1f} s, {line['peak_mb']:.0f} MB", flush=True)
+    print(
+        f"{line['part']}: {line['what']}, {line['run']}: {line['seconds']:.1f} s, {line['peak_mb']:.0f} MB",
+        flush=True,
+    )
     results.add("pipeline", KEY, [line], about)
 
 

@@ -25,7 +25,9 @@ def read(part: str, folder: Path = FOLDER) -> list[Result]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def add(part: str, key: Sequence[str], results: Sequence[Mapping[str, Any]], about: Result, folder: Path = FOLDER) -> None:
+def add(
+    part: str, key: Sequence[str], results: Sequence[Mapping[str, Any]], about: Result, folder: Path = FOLDER
+) -> None:
     """Keep results, in place of older ones that have the same values in the columns of the key.
 
     Args:

@@ -1,6 +1,6 @@
-"""A script of models run as it is, one after the other, without dbt: `python -m benchmarks.script ENGINE SCRIPT WAREHOUSE`.
+"""A script of models run one after the other, without dbt: `python -m benchmarks.script ENGINE SCRIPT WAREHOUSE`.
 
-``ENGINE`` is duckdb, the floor, or local, this project's engine, which writes Delta tables over the warehouse's own.
+``ENGINE`` is duckdb, the floor, or local, this project's engine, which writes Delta tables in a folder of their own.
 Prints a JSON list of :class:`benchmarks.floor.Timed`.
 """
 

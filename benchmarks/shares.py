@@ -1,7 +1,8 @@
-"""Where the time of a whole run goes: `python -m benchmarks.shares [--train] PATH ...` is `lakehouse run` with a clock.
+"""Where the time of a whole run goes: `python -m benchmarks.shares [--train] PATH ...`, `lakehouse run` with a clock.
 
-Prints JSON: by share, the seconds of the main thread and how long the processors worked meanwhile; what a share contains of another
-is counted there alone. While dbt's nodes run, that is told apart by how long each kind of node took in its thread.
+Prints JSON: by share, the seconds of the main thread and how long the processors worked meanwhile; what a share
+contains of another is counted there alone. While dbt's nodes run, that is told apart by how long each kind of node
+took in its thread.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Clock:
         self._open.pop()
 
     def watch(self, share: str, module: str, name: str) -> None:
-        """Count the time in a function; calls from other threads than the main one are part of what waits for them."""
+        """Count the time in a function; calls from other threads are part of what waits for them."""
         owner: Any = importlib.import_module(module)
         *path, name = name.split(".")
         for step in path:
