@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, QueryBuilder
 
+from benchmarks import results
 from lakehouse.settings import ROOT
 from ml.recommender.model import FACTORS
 from ml.recommender.recommender import Recommender
@@ -39,6 +40,7 @@ VEGETA = os.environ.get("VEGETA") or "vegeta"
 KINDS = {"a customer": 10, "somebody unknown": 3, "a product": 3, "a basket": 2, "views": 1, "a risk": 1}
 """What is asked, and how often in twenty requests."""
 SAMPLE = 2_000
+KEY = ("what",)
 COLD = 6
 """How many requests are sent one after the other to compare with Spark."""
 
@@ -218,6 +220,7 @@ def main() -> None:
     parser.add_argument("--spark", action="store_true")
     told = parser.parse_args()
     warehouse = told.warehouse.resolve()
+    about = results.here()
     there = keys(warehouse)
     registry = Registry(warehouse)
     champion = registry.champion("recommender")
@@ -235,8 +238,12 @@ def main() -> None:
                 f"{kind:>18}: {len(of_kind) / told.seconds:6.1f} a second, {failed} failed, 50 % within "
                 f"{took[49]:.1f} ms, 99 % within {took[98]:.1f} ms, all {max(hit[2] for hit in of_kind):.1f} ms"
             )
+            told_of = {"per_second": len(of_kind) / told.seconds, "median_ms": took[49], "ms_99_percent": took[98]}
+            results.add("serving", KEY, [{"what": kind, "failed": failed, **results.rounded(told_of)}], about)
         print(f"{spent / len(hits):.2f} ms of a processor each, whatever else runs")
         print(f"{peak_memory(process):.0f} MB at most")
+        whole = {"seconds": ready, "peak_mb": peak_memory(process), "cpu_ms": spent / len(hits)}
+        results.add("serving", KEY, [{"what": "lakehouse serve", **results.rounded(whole)}], about)
         if told.spark:
             with registry.folder(champion) as folder, tempfile.TemporaryDirectory() as temporary:
                 model = Recommender.load(folder / FACTORS)
@@ -248,6 +255,9 @@ def main() -> None:
             print(f"Spark: the first answer after {first:.1f} s, then {slow:.0f} ms each")
             print(f"the same factors without Spark: {statistics.median(same):.1f} ms each")
             print(f"lakehouse serve, over HTTP: {quick:.1f} ms each, {slow / quick:.0f} times as fast")
+            ways = {"one after the other, Spark": slow, "one after the other, ours over HTTP": quick}
+            lines = [{"what": what, **results.rounded({"median_ms": value})} for what, value in ways.items()]
+            results.add("serving", KEY, lines, about)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 {# Gold agrees with Silver, key by key and to the cent: both are added up by the key and compared.
    by: a column of the model that the lines of Silver's orders have too.
-   measures: by column of the model, what it is in terms of those lines.
+   measures: by column of the model, what it is in terms of those lines. Orders and people of many keys are counted by
+     their first lines: a set of ids for each of many keys would take more memory and time than all else.
    only: which lines count. #}
 {% test agrees_with_silver(model, by, measures, only='is_revenue_order') %}
 with lines as (
@@ -20,14 +21,22 @@ with lines as (
     where cast(orders.purchased_at as date) <= as_of.as_of_date
 ),
 
+counted as (
+    select
+        *,
+        row_number() over (partition by {{ by }}, order_id order by product_id) = 1 as is_first_of_order,
+        row_number() over (partition by {{ by }}, customer_unique_id order by product_id) = 1 as is_first_of_person
+    from lines
+    where {{ only }}
+),
+
 silver as (
     select
         {{ by }} as silver_key,
         {% for name, expression in measures.items() -%}
         {{ expression }} as silver_{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from lines
-    where {{ only }}
+    from counted
     group by {{ by }}
 ),
 
