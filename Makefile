@@ -1,6 +1,6 @@
 # Two commands: `make demo` sets up and runs the main job; `make test` sets up and runs all tests.
 .DEFAULT_GOAL := help
-.PHONY: help demo test study test-fast chaos parity mutants audit check-deploy check-bi serving-check check-serving bench-serving lint format clean
+.PHONY: help demo test study test-fast chaos parity mutants audit check-deploy check-bi serving-check check-serving bench bench-growth bench-guard bench-serving lint format clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -59,6 +59,17 @@ check-serving: .venv/.installed ## Azure ML's loaders and server read and run de
 bench-serving: .venv/.installed ## Load test of lakehouse serve. Needs Go. WAREHOUSE=...; ARGS=--spark: the notebook project's way beside it (Java 17).
 	@GOBIN=$(CURDIR)/.bench_tools go install github.com/tsenart/vegeta/v12@v12.12.0
 	@VEGETA=$(CURDIR)/.bench_tools/vegeta $(BIN)/python -m benchmarks.serving $(or $(WAREHOUSE),warehouse) $(ARGS)
+
+bench: .venv/.installed ## All benchmarks but growth, into docs/performance.md. OLIST=archive.zip; Java 17, and Go for the load test.
+	@GOBIN=$(CURDIR)/.bench_tools go install github.com/tsenart/vegeta/v12@v12.12.0
+	@VEGETA=$(CURDIR)/.bench_tools/vegeta $(BIN)/python -m benchmarks "$(OLIST)"
+
+bench-growth: .venv/.installed ## One scale of the made-up shop, added to docs/performance.md. SCALE=0.1, 1, 10, 100.
+	@$(BIN)/python -m benchmarks.growth $(or $(SCALE),1) $(ARGS)
+	@$(BIN)/python -m benchmarks.report
+
+bench-guard: .venv/.installed ## Has a model become slow? Processor seconds beside DuckDB's, in a minute or two.
+	@$(BIN)/python -m benchmarks.guard $(ARGS)
 
 mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be caught by the tests. SEED=... for another sample.
 	@$(BIN)/python -m tests.mutants --seed $(SEED)

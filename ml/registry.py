@@ -6,8 +6,6 @@ The alias ``champion`` is on the version that scores, ``challenger`` on the newe
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import sys
@@ -20,12 +18,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lakehouse import settings
 from lakehouse.errors import LakehouseError, disk_errors_explained, disk_full, is_disk_full
 from ml.candidate import Candidate, Decision
 from ml.models import MODULES, Model
+from ml.saved import digest, flat_metrics, refuse_pickles
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,7 +44,6 @@ _SQLITE = "sqlite:///"
 _DATABRICKS = "databricks"
 _TRACKING = "MLFLOW_TRACKING_URI"
 _REGISTRY = "MLFLOW_REGISTRY_URI"
-_PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -173,8 +171,8 @@ class Registry:
             saved = Path(temporary) / "model"
             saved.mkdir()
             candidate.save(saved)
-            _refuse_pickles(saved)
-            content = _digest(saved, candidate)
+            refuse_pickles(saved)
+            content = digest(saved, candidate)
             same = next((one for one in self.versions(name) if one.content == content and self._is_whole(one)), None)
             if same is not None:
                 return same, False
@@ -235,7 +233,7 @@ class Registry:
         primary, more_is_better = model.PRIMARY
         with mlflow.start_run(experiment_id=self._experiment(name), tags=dict(tags), log_system_metrics=False) as run:
             mlflow.log_params(dict(candidate.params))
-            mlflow.log_metrics(_metrics(candidate))
+            mlflow.log_metrics(flat_metrics(candidate))
             for title, figure in candidate.figures.items():
                 mlflow.log_figure(figure, f"figures/{title}.png")
             mlflow.log_text(candidate.card, CARD)
@@ -380,35 +378,3 @@ def _import_path_kept() -> Iterator[None]:
         yield
     finally:
         sys.path = before
-
-
-def _metrics(candidate: Candidate) -> dict[str, float]:
-    """Those of the candidate by their name, those of a baseline as ``baseline/metric``."""
-    flat = {name: float(value) for name, value in candidate.metrics.items()}
-    for baseline, metrics in candidate.baselines.items():
-        flat |= {f"{baseline}/{name}": float(value) for name, value in metrics.items()}
-    return flat
-
-
-def _digest(saved: Path, candidate: Candidate) -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path for path in saved.rglob("*") if path.is_file()):
-        digest.update(
-            f"{file.relative_to(saved).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-        )
-    told: dict[str, Any] = {
-        "params": {name: str(value) for name, value in candidate.params.items()},
-        "metrics": _metrics(candidate),
-        "decision": asdict(candidate.decision),
-        "card": candidate.card,
-    }
-    digest.update(json.dumps(told, sort_keys=True).encode())
-    return digest.hexdigest()
-
-
-def _refuse_pickles(saved: Path) -> None:
-    for file in saved.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as stream:
-                if stream.read(2) in _PICKLE:
-                    raise ValueError(f"{file.name} is a pickle: loading it would run whatever it holds")

@@ -192,8 +192,8 @@ def spark(gold: Path | None) -> None:
                 f"in {min(seconds):.2f} s",
                 flush=True,
             )
-        mean, low, high = difference_interval(best["here"], best["Spark"], seed=0)
-        print(f"{name}, the best of each: {mean:+.4f} here ({low:+.4f} to {high:+.4f}), case by case", flush=True)
+        gain, low, high = difference_interval(best["here"], best["Spark"], seed=0)
+        print(f"{name}, the best of each: {gain:+.4f} here ({low:+.4f} to {high:+.4f}), case by case", flush=True)
     session.stop()
 
 

@@ -84,6 +84,8 @@ def unknown(text: str) -> set[str]:
 
 @pytest.mark.parametrize("document", documents(ROOT), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_path_and_command_is_there(document: Path) -> None:
+    if document.name == "bad_input.md":
+        pytest.skip("its commands are wrong on purpose; tests/properties compares what is said of them")
     assert unknown(document.read_text(encoding="utf-8")) == set()
 
 

@@ -18,7 +18,7 @@ RUNBOOK = ROOT / "docs" / "runbook.md"
 ROOMS = ("bi", "data_generation", "dbt_adapter", "deploy", "expectations", "lakehouse", "ml")
 USERS = {
     "BadInput", "BadParameter", "BadQuestion", "CannotLearn", "CheckFailed", "DbtFailed", "DbtRuntimeError",
-    "HTTPException", "LakehouseError", "NoChampion", "NotKnown", "NotSafe",
+    "HTTPException", "LakehouseError", "NoChampion", "NotKnown", "NotSafe", "RegistryBusy",
 }  # fmt: skip
 """The errors that a user sees in words; whatever else is raised is a fault of ours, with a stack trace."""
 SHORTEST = 12
