@@ -153,7 +153,10 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
         LakehouseError: no such model or engine, or none of the models meant has a champion.
         CheckFailed: a critical check failed; the tables are as they were before.
     """
+    from ml import steps  # its libraries take seconds to import: a build without models should not wait for them
+
     session.check_engine(target)
+    steps.named(model)
     place = tables.place(target, warehouse)
     _require(place, "gold", "Gold is empty: {} holds nothing to score from.", "lakehouse run --path ...")
     with tables.locked(place):
