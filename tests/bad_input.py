@@ -202,7 +202,7 @@ KINDS = (
     Kind("nothing to learn from", ("train", "churn")),
     Kind("a table that lacks a column", ("train", "churn"), _older_gold),
     Kind("a table whose log is damaged", ("train", "forecast"), _damaged_log),
-    Kind("a model without a champion", ("score", "churn")),
+    Kind("scores of an empty warehouse", ("score", "churn")),
     Kind("nothing to serve", ("serve",)),
     Kind("a port that is none", ("serve", "--port", "70000")),
     Kind("a number of workers that is none", ("cluster", "--workers", "0")),

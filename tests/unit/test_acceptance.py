@@ -77,12 +77,12 @@ QUOTED_HEADER = HEADER.replace(b",", b'","')
         ),
         (
             change(SELLERS, b'"seller_state"', b'"seller_state","seller_city"'),
-            [SELLERS, "names the column seller_city more than once"],
+            [SELLERS, "names the column 'seller_city' more than once"],
             "Rename or remove one",
         ),
         (
             change(SELLERS, b'"seller_state"', b'"seller_state","SELLER_CITY"'),
-            [SELLERS, "names the column seller_city more than once"],
+            [SELLERS, "names the column 'seller_city' more than once"],
             "Rename or remove one",
         ),
         (
