@@ -77,7 +77,7 @@ mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be
 study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast, recommender; with ARGS=warehouse: churn_out_of_time, leaky_reference, cluster.
 	@$(BIN)/python -m tests.studies.$(NAME) $(ARGS)
 
-test-fast: .venv/.installed ## A developer's loop: everything that takes seconds.
+test-fast: .venv/.installed ## A developer's loop: everything that is not marked slow.
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos and not parity"
 
 audit: .venv/.installed ## Known vulnerabilities of what the lock installs, by pip-audit in an environment of its own. Needs the network.
