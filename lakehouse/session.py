@@ -35,6 +35,7 @@ DELTA_EXCLUDES = (
     "org.apache.logging.log4j:log4j-api,org.apache.logging.log4j:log4j-core"
 )
 MEMORY_SHARE = 0.5
+A_YEAR = 365 * 24 * 3600
 
 _lock = threading.RLock()
 _sessions: dict[tuple[str, Path], SparkSession] = {}
@@ -115,6 +116,8 @@ def _start_sail() -> SparkSession:
         # fair pool gives each of a hundred operators a hundredth, and fails those whose first batch is larger.
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "greedy")
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE", str(memory_limit()))
+        # Its default forgets a session after five minutes without a query, which a training may well need.
+        os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(A_YEAR))
         os.environ.setdefault("RUST_LOG", "error")
         from pysail.spark import SparkConnectServer
 

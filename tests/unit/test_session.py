@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from pyspark.errors import PySparkException
 
 from lakehouse import session
 from lakehouse.errors import LakehouseError
+from lakehouse.settings import ROOT
 
 
 def test_the_memory_limit_is_a_share_of_the_machine() -> None:
@@ -22,6 +25,37 @@ def test_the_embedded_engine_runs_within_the_limit(warehouse: Path) -> None:
     session.open_session("local", warehouse)
     assert os.environ["SAIL_RUNTIME__MEMORY_POOL__TYPE"] == "greedy"
     assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE"]) == session.memory_limit()
+
+
+IDLE = """
+import sys, time
+from pathlib import Path
+from lakehouse import session
+
+idle = session.open_session("local", Path(sys.argv[1]))
+idle.sql("select 1").collect()
+time.sleep(4)
+print(idle.sql("select 7 as a").collect())
+"""
+
+
+@pytest.mark.parametrize("seconds", ["1", None])
+def test_a_session_outlives_a_long_pause(seconds: str | None, warehouse: Path) -> None:
+    """Five minutes are the engine's own limit; with a limit of one second a pause of four shows that it is heard."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SAIL_")}
+    run = subprocess.run(
+        [sys.executable, "-c", IDLE, str(warehouse)],
+        cwd=ROOT,
+        env=environment | ({"SAIL_SPARK__SESSION_TIMEOUT_SECS": seconds} if seconds else {}),
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode == 0 and "Row(a=7)" in run.stdout) == (seconds is None), run.stderr
+
+
+def test_no_pause_of_a_day_ends_a_session(warehouse: Path) -> None:
+    session.open_session("local", warehouse)
+    assert int(os.environ["SAIL_SPARK__SESSION_TIMEOUT_SECS"]) > 24 * 3600
 
 
 def test_the_embedded_engine_listens_on_loopback_only(warehouse: Path) -> None:
