@@ -32,7 +32,7 @@ BEHAVIOUR_COLUMNS = {
     *("interaction_strength", "last_interaction_at"),
     # Contacts are made up beside the visits.
     *("full_name", "email", "phone", "has_consent"),
-    *("is_reachable", "is_within_cap", "reachable_people", "callable_people"),
+    *("is_reachable", "is_within_cap", "reachable_people", "callable_people", "is_compared"),
 }
 
 
