@@ -6,6 +6,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 OLIST ?=
 SEED ?= 1
+# Plugins that come with libraries and that no test uses: each process that runs tests would import fugue for them.
+UNUSED := -p no:fugue_test -p no:fugue_test_fixtures -p no:faker
+PARALLEL := $(UNUSED) --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Two shops in one warehouse would be one shop: the real one gets a warehouse of its own.
 OLIST_WAREHOUSE := $(or $(LAKEHOUSE_WAREHOUSE),$(CURDIR)/warehouse_olist)
 
@@ -32,7 +35,7 @@ else
 endif
 
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. Hours; as root for the disks.
 	@$(BIN)/python -m pytest -m chaos
@@ -77,8 +80,8 @@ mutants: .venv/.installed ## Plant 200 faults in the models; nine in ten must be
 study: .venv/.installed ## What is too long for the tests: NAME=churn, forecast, recommender; with ARGS=warehouse: churn_out_of_time, leaky_reference, cluster.
 	@$(BIN)/python -m tests.studies.$(NAME) $(ARGS)
 
-test-fast: .venv/.installed ## A developer's loop: everything that is not marked slow.
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not olist and not spark and not chaos and not parity"
+test-fast: .venv/.installed ## A developer's loop: everything that is not marked slow. docs/testing.md says what that leaves out.
+	@$(BIN)/python -m pytest $(PARALLEL) -p no:schemathesis -m "not slow and not olist and not spark and not chaos and not parity"
 
 audit: .venv/.installed ## Known vulnerabilities of what the lock installs, by pip-audit in an environment of its own. Needs the network.
 	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check "pip-audit>=2.9"; }

@@ -34,6 +34,8 @@ RUNS = 8
 """How many accepted runs are looked back on."""
 ENDINGS = ("_before", "_ratio", "_usual")
 """What the runner adds to the name of a number for what it learned from earlier runs."""
+NO_HISTORY = "nothing to compare with yet"
+"""What is said of a check that needs one."""
 NO_KEY = ""
 """Stands for the key where a measurement has one row and no key."""
 

@@ -20,7 +20,7 @@ from great_expectations.data_context.types.base import (
 from great_expectations.render.renderer.inline_renderer import InlineRenderer
 
 from expectations.checks import Check, Suite
-from expectations.history import ENDINGS
+from expectations.history import ENDINGS, NO_HISTORY
 from expectations.results import first_line, short
 
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
@@ -96,7 +96,7 @@ def nothing_to_judge(check: Check, frame: pd.DataFrame) -> str:
     """Why a check says nothing of a measurement; empty if it does: null holds whatever is expected."""
     for name in _columns(check):
         if name in frame and frame[name].isna().all():
-            return "nothing to compare with yet" if name.endswith(ENDINGS) else "nothing to judge here"
+            return NO_HISTORY if name.endswith(ENDINGS) else "nothing to judge here"
     return ""
 
 

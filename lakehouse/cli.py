@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from datetime import date, datetime
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,21 @@ DeliveredOnOption = Annotated[
 ]
 TargetOption = Annotated[str, typer.Option(envvar="LAKEHOUSE_TARGET", help="The engine: local, spark or databricks.")]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="recommender, churn, forecast or all.")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        console.say(installed("customer-intelligence-lakehouse"))
+        raise typer.Exit
+
+
+@app.callback()
+def lakehouse(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What goes before every command."""
 
 
 @app.command()
@@ -348,7 +364,8 @@ def models() -> None:
         update("reading the register", 0, 1)
         versions = steps.versions(settings.warehouse())
     if versions:
-        console.out.print(console.versions_table(versions))
+        for table in console.versions_tables(versions):
+            console.out.print(table)
     else:
         console.out.print("No model is registered yet. Run `lakehouse train all` first.")
 
@@ -401,7 +418,7 @@ def serve(
         ) from error
     try:
         with console.cleaned_up_on_sigterm(), console.said_if_stopped("Requests under way were answered."):
-            server.run(service, host, port, os.environ.get(server.API_KEY) or None, console.say)
+            server.run(service, host, port, os.environ.get(server.API_KEY) or None, _say_where)
     except server.NotSafe as reason:
         raise LakehouseError(str(reason)) from None
     # No resolver can be asked for a name as "a..b".
@@ -410,6 +427,11 @@ def serve(
         raise LakehouseError(
             f"{host}:{port} cannot be listened on: {why}.", "Choose another port or host."
         ) from error
+
+
+def _say_where(address: str) -> None:
+    console.say(address)  # on a line of its own, for programs that start it
+    console.say(f"It answers there; {address}/docs lists what can be asked. Ctrl-C ends it.")
 
 
 def _layers(layer: str | None, known: tuple[str, ...], verb: str) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from rich.box import SIMPLE_HEAD
@@ -24,6 +25,7 @@ from rich.table import Table
 from lakehouse import pipeline, settings, tables
 from lakehouse.catalog import TableName
 from lakehouse.pipeline import StepReport
+from ml.models import LEARNED
 
 if TYPE_CHECKING:
     from expectations.results import CheckResult
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
 
 out = Console()
 err = Console(stderr=True)
-LEFT = ("table", "file", "subject", "model", "alias", "measured", "best baseline")
+LEFT = ("table", "file", "method", "alias", "best baseline")
 """The columns of tables that begin with a name."""
-WRAPPED = ("measured", "best baseline")
-"""Those that may take more than a line."""
 LONGEST = 60
 """Of what the line of progress says: a longer one breaks, and leaves remains behind."""
 TERMINATED = 128 + signal.SIGTERM
@@ -125,6 +125,8 @@ def print_models(report: StepReport) -> None:
 
 def print_checks(results: list[CheckResult]) -> None:
     """A line for each warning, then how many checks ended how, and where to read more."""
+    from expectations.history import NO_HISTORY  # with it comes what judges, which took seconds to import
+
     checks = [result for result in results if result.kind == "expectation"]
     ended = Counter(str(check.status) for check in checks)
     for check in checks:
@@ -134,7 +136,11 @@ def print_checks(results: list[CheckResult]) -> None:
             say(line)
     out.print(f"{ended['passed']} of {len(checks)} checks passed, {ended['warned']} warned.")
     if ended["unknown"]:
-        out.print(f"{ended['unknown']} had nothing to judge, or no earlier run to compare with.")
+        # Of a run with a history it would be said in vain.
+        first = " A first run has none." if any(check.observed == NO_HISTORY for check in checks) else ""
+        out.print(
+            f"{ended['unknown']} had nothing to judge, or no earlier run to compare with.{first}", soft_wrap=True
+        )
     page = settings.site() / "quality" / "index.html"
     say(f"What they found is on the page {page}")
 
@@ -145,17 +151,23 @@ def print_site() -> None:
 
 def print_training(training: Training) -> None:
     version = training.version
-    promoted = "champion" if training.decision.promote else "not promoted"
+    decision = training.decision
+    promoted = "champion" if decision.promote else "not promoted"
     registered = "" if training.is_new else ", registered before"
     say(f"{version.model}, version {version.number}{registered}: {promoted}.")
-    for reason in training.decision.reasons:
+    for reason in (reason for reason in decision.reasons if reason not in decision.details):
         say(f"  {reason}")
+    if decision.details:
+        say(f"  {len(decision.details)} more are with the run in MLflow.")
     metric = training.primary
-    table = new_table(f"{metric} in the test window", "subject", "value", "from", "to")
-    for subject, metrics in {"this version": training.metrics, **training.baselines}.items():
-        if metric in metrics:
-            bounds = (_number(metrics.get(f"{metric}_{side}")) for side in ("low", "high"))
-            table.add_row(subject, _number(metrics[metric]), *bounds)
+    table = new_table(f"{metric} in the test window", "method", "value", "from", "to")
+    served = "served" if decision.promote else "would be served"
+    learned = LEARNED.get(version.model, frozenset())
+    table.add_row(f"{served}: {training.method}", *_with_bounds(metric, training.metrics))
+    for method, metrics in training.baselines.items():
+        # Some models list what serves among what was tried.
+        if metric in metrics and method != training.method:
+            table.add_row(f"learned: {method}" if method in learned else method, *_with_bounds(metric, metrics))
     out.print(table)
     say("All that was measured is in ml.model_metrics; the model card and the figures are with the run in MLflow.")
 
@@ -166,22 +178,37 @@ def _print_scoring(scoring: Scoring) -> None:
         say(f"  {rows:,} rows in ml.{name}")
 
 
-def versions_table(versions: list[Version]) -> Table:
-    table = new_table("Registered models", "model", "version", "alias", "trained at", "measured", "best baseline")
-    for version in versions:
-        metric = version.primary
-        baselines = [name for name in version.metrics if name.endswith(f"/{metric}")]
-        pick = max if version.more_is_better else min
-        best = pick(baselines, key=version.metrics.__getitem__, default="")
-        table.add_row(
-            version.model,
-            str(version.number),
-            ", ".join(version.aliases),
-            f"{version.trained_at:%Y-%m-%d}",
-            f"{metric} {_number(version.metrics.get(metric))}",
-            f"{best.removesuffix(f'/{metric}')} {_number(version.metrics[best])}" if best else "",
-        )
-    return table
+def versions_tables(versions: list[Version]) -> Iterator[Table]:
+    """A table for each model and metric, which is its title: in a column of its own it would break over lines."""
+    for (model, metric), of_one in groupby(versions, lambda version: (version.model, version.primary)):
+        table = new_table(f"{model}: {metric}", "no.", "alias", "trained at", "value", "best baseline", "reached")
+        for version in of_one:
+            best = _best_baseline(version)
+            table.add_row(
+                str(version.number),
+                ", ".join(version.aliases),
+                f"{version.trained_at:%Y-%m-%d}",
+                _number(version.metrics.get(metric)),
+                best or "",
+                _number(version.metrics.get(f"{best}/{metric}")),
+            )
+        yield table
+
+
+def _best_baseline(version: Version) -> str | None:
+    """What was learned beside it, and does not serve, is none."""
+    of_method = {
+        name.removesuffix(f"/{version.primary}"): value
+        for name, value in version.metrics.items()
+        if name.endswith(f"/{version.primary}")
+    }
+    baselines = of_method.keys() - LEARNED.get(version.model, frozenset())
+    pick = max if version.more_is_better else min
+    return pick(sorted(baselines), key=of_method.__getitem__, default=None)
+
+
+def _with_bounds(metric: str, metrics: Mapping[str, float]) -> Iterator[str]:
+    return (_number(metrics.get(name)) for name in (metric, f"{metric}_low", f"{metric}_high"))
 
 
 def _number(value: float | None) -> str:
@@ -196,5 +223,5 @@ def new_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify: Literal["left", "right"] = "left" if column in LEFT else "right"
-        table.add_column(column, justify=justify, no_wrap=column not in WRAPPED, overflow="fold")
+        table.add_column(column, justify=justify, no_wrap=True, overflow="fold")
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,10 +33,16 @@ class Decision:
     Attributes:
         promote: whether it may become champion.
         reasons: sentences with the figures that led to it.
+        details: those of the reasons that a summary may leave out, because others decided.
     """
 
     promote: bool
     reasons: tuple[str, ...]
+    details: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is kept of it: all reasons, whatever a summary leaves out."""
+        return {"promote": self.promote, "reasons": list(self.reasons)}
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,11 @@ class Candidate:
     """A trained model before it is registered.
 
     Attributes:
+        method: what serves where the metric that decides is measured, perhaps a baseline.
         params: what it was trained with.
         metrics: of the candidate in the test window, as ``ndcg_at_10``; the bounds of an interval as
             ``ndcg_at_10_low`` and ``ndcg_at_10_high``.
-        baselines: the same metrics by baseline.
+        baselines: the same metrics by whatever else was tried there, baselines and other learned methods.
         decision: by thresholds and baselines only.
         figures: plots by name.
         card: the model card, Markdown with the figures of this run.
@@ -55,6 +62,7 @@ class Candidate:
         example: a few rows of what scoring takes.
     """
 
+    method: str
     params: Mapping[str, str | int | float]
     metrics: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]

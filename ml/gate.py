@@ -33,9 +33,10 @@ def judge(candidate: Candidate, primary: tuple[str, bool], champion: Champion | 
     if not own.promote or champion is None:
         none = "It is the first champion." if own.promote else "There is no champion yet."
         there = none if champion is None else f"Version {champion.version} stays champion."
-        return Decision(own.promote, (*own.reasons, there))
+        return Decision(own.promote, (*own.reasons, there), own.details)
     if champion.problem:
-        return Decision(True, (*own.reasons, f"The champion, version {champion.version}, {champion.problem}"))
+        problem = f"The champion, version {champion.version}, {champion.problem}"
+        return Decision(True, (*own.reasons, problem), own.details)
     mine = candidate.metrics.get(name, math.nan)
     theirs = champion.metrics.get(name, math.nan)
     better = mine > theirs if more_is_better else mine < theirs
@@ -44,4 +45,4 @@ def judge(candidate: Candidate, primary: tuple[str, bool], champion: Champion | 
     on_same = (
         f"On the same days, {name} {mine:.6g} {verdict} the {theirs:.6g} of the champion, version {champion.version}."
     )
-    return Decision(better, (*own.reasons, on_same))
+    return Decision(better, (*own.reasons, on_same), own.details)

@@ -24,6 +24,12 @@ MODULES = {
     "forecast": "ml.forecast.model",
 }
 """By the model's name, where it is; imported when it is asked for, because its libraries take seconds to load."""
+LEARNED: Mapping[str, frozenset[str]] = {
+    "recommender": frozenset({"als", "complements"}),
+    "churn": frozenset({"model", "logistic_regression", "xgboost"}),
+    "forecast": frozenset({"reversion", "gradient_boosting"}),
+}
+"""By the model's name, which of the methods that a training compares are learned: the others are baselines."""
 
 
 class Model(Protocol):

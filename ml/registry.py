@@ -13,7 +13,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -201,7 +200,7 @@ class Registry:
         """
         with self._explained():
             client, name, number = self._client(), self._full_name(version.model), str(version.number)
-            client.log_dict(version.run_id, asdict(decision), "decision.json")
+            client.log_dict(version.run_id, decision.as_dict(), "decision.json")
             client.set_tag(version.run_id, "decision", "promoted" if decision.promote else "not promoted")
             client.set_tag(version.run_id, "decision_reasons", " ".join(decision.reasons)[:5000])
             alias = CHAMPION if decision.promote else CHALLENGER
@@ -237,7 +236,7 @@ class Registry:
             for title, figure in candidate.figures.items():
                 mlflow.log_figure(figure, f"figures/{title}.png")
             mlflow.log_text(candidate.card, CARD)
-            mlflow.log_dict(asdict(candidate.decision), "decision_of_candidate.json")
+            mlflow.log_dict(candidate.decision.as_dict(), "decision_of_candidate.json")
             with warnings.catch_warnings(), _import_path_kept():
                 warnings.simplefilter("ignore")  # about whole numbers without nulls, and hints of types
                 logged = mlflow.pyfunc.log_model(

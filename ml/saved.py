@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def digest(saved: Path, candidate: Candidate) -> str:
     told: dict[str, Any] = {
         "params": {name: str(value) for name, value in candidate.params.items()},
         "metrics": flat_metrics(candidate),
-        "decision": asdict(candidate.decision),
+        "decision": candidate.decision.as_dict(),
         "card": candidate.card,
     }
     digest.update(json.dumps(told, sort_keys=True).encode())

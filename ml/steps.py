@@ -43,8 +43,9 @@ class Training(NamedTuple):
         is_new: whether it was registered now.
         decision: whether it became champion, and why.
         metrics: of the candidate in the test window.
-        baselines: the same by baseline.
+        baselines: the same by whatever else was tried.
         primary: the metric that decides.
+        method: what serves where that is measured, or would if the version were champion.
     """
 
     version: Version
@@ -53,6 +54,7 @@ class Training(NamedTuple):
     metrics: Mapping[str, float]
     baselines: Mapping[str, Mapping[str, float]]
     primary: str
+    method: str
 
 
 class Scoring(NamedTuple):
@@ -100,7 +102,7 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         champion = None
         if CHAMPION in version.aliases:
             stays = f"It is the same to the digit as version {version.number}, the champion: nothing has changed."
-            decision = Decision(True, (*candidate.decision.reasons, stays))
+            decision = Decision(True, (*candidate.decision.reasons, stays), candidate.decision.details)
         else:
             progress(f"{name}: comparing with the champion", 3, 4)
             champion = _champion(registry, model, name, inputs, told)
@@ -109,7 +111,9 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
         # Not only of a new version: a step that was put back took them away, and left the version in the register.
         if not data.is_measured(place, name, version.number):
             _write_metrics(place, version, inputs, candidate, champion, decision)
-    return Training(version, is_new, decision, candidate.metrics, candidate.baselines, model.PRIMARY[0])
+    return Training(
+        version, is_new, decision, candidate.metrics, candidate.baselines, model.PRIMARY[0], candidate.method
+    )
 
 
 def score(name: str, target: str, warehouse: Path, progress: Progress = lambda *_: None) -> Scoring:

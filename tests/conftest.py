@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -20,11 +21,41 @@ from tests.runs import command
 from tests.shop import write_shop
 
 Once = Callable[[str, Callable[[Path], Any]], Path]
+BUILT = frozenset({"shop_warehouse"})
+"""Fixtures that build a whole shop, a minute of work: who needs one is slow."""
+LONGEST = (
+    "parity/test_spark_parity.py",
+    "e2e/test_increments.py",
+    "e2e/test_pipeline.py",
+    "e2e/test_data_tests.py",
+    "e2e/test_crash.py",
+)
+"""The longest files. The second needs nothing that the first builds, so that neither waits for the other."""
 OLIST_ARCHIVE = Path(os.environ.get("OLIST_ARCHIVE") or ROOT.parent / "shared" / "olist" / "archive.zip")
 
 
 # A shell that starts the tests in the background has Ctrl-C ignored; some tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, before marks are asked for, and let the longest files begin first."""
+    for item in items:
+        if isinstance(item, pytest.Function) and BUILT & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without what is slow, a file of nothing else is not imported: with its libraries that takes seconds."""
+    without = set(re.findall(r"\bnot (\w+)", config.option.markexpr))
+    if "slow" not in without or collection_path.suffix != ".py":
+        return None
+    of_all = re.findall(r"^pytestmark = (.*)", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    return True if without & set(re.findall(r"mark\.(\w+)", " ".join(of_all))) else None
 
 
 def need(available: bool, variable: str, reason: str) -> None:

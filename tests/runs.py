@@ -1,14 +1,18 @@
-"""Whole runs of the command line, each in a process of its own, as a user would start them."""
+"""Runs of the command line: whole ones each in a process of its own, as a user would start them."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
+from lakehouse import cli
 from lakehouse.settings import ROOT
 
 PARSED = "partial_parse.msgpack"
@@ -63,6 +67,23 @@ def command(
         cwd=ROOT,
         check=False,
     )
+
+
+def here(warehouse: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run ``lakehouse`` in this process: for what ends before the work begins, where a process costs seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, {"LAKEHOUSE_WAREHOUSE": str(warehouse)}),
+        mock.patch.object(sys, "argv", ["lakehouse", *words]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def dbt(warehouse: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -15,10 +15,11 @@ NAMES = {"auc": "AUC", "top_decile_lift": "top-decile lift", "pr_auc": "PR-AUC"}
 
 
 class Verdict(NamedTuple):
-    """Whether the model is admitted, and the sentences that say why."""
+    """Whether the model is admitted, and the sentences that say why; ``details`` are those that did not decide."""
 
     admitted: bool
     reasons: tuple[str, ...]
+    details: tuple[str, ...]
 
 
 def judge(comparison: Comparison) -> Verdict:
@@ -29,7 +30,10 @@ def judge(comparison: Comparison) -> Verdict:
         comparison: with the model as its subject.
     """
     verdicts = [_verdict(rival, metric, comparison.gains[rival][metric]) for rival in RIVALS for metric in NAMES]
-    return Verdict(all(passed for passed, _ in verdicts), tuple(reason for _, reason in verdicts))
+    reasons = tuple(reason for _, reason in verdicts)
+    # One that does not pass decides. If all pass, the ranking to beat is what people ask about.
+    decides = next((place for place, (passed, _) in enumerate(verdicts) if not passed), 0)
+    return Verdict(all(passed for passed, _ in verdicts), reasons, (*reasons[:decides], *reasons[decides + 1 :]))
 
 
 def _verdict(rival: str, metric: str, gain: Interval) -> tuple[bool, str]:

@@ -120,6 +120,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         arrays.write(folder / arrays.ONLINE, online(folder, frames, settings, score(folder, frames, settings)))
 
     return Candidate(
+        method=served,
         params={
             "method": served,
             "horizon_days": settings.horizon_days,
@@ -138,7 +139,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         baselines={
             name: evaluation.metrics(tested, name) for name in tested.comparison.metrics if name != tested.served
         },
-        decision=Decision(True, why + warnings),
+        decision=Decision(True, why + warnings, tested.verdict.details),
         figures=figures(tested, final, examples, rows),
         card=card(tested, final, served, settings, warnings),
         save=save,

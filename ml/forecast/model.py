@@ -86,6 +86,7 @@ def train(frames: Frames, settings: Settings, seed: int) -> Candidate:
     }
     reasons = (*choice.reasons, report.replayed(again["wape"], again["wape_last_12"]))
     return Candidate(
+        method=choice.champion,
         params=saved,
         metrics=metrics,
         baselines={name: found for name, found in measured.items() if name != choice.champion},

@@ -293,6 +293,8 @@ def beats_all(
 ) -> Decision:
     """Promote a method whose NDCG is above that of each other one by the whole 95 % interval of the difference.
 
+    The one that it beats least decides, or that it is furthest behind; the others are details.
+
     Args:
         lists: by method, all of the same queries.
         model: the method in question.
@@ -304,16 +306,17 @@ def beats_all(
         return Decision(False, ("Nobody who was known before has anything to find in the test window.",))
     values = {name: per_case(found.ndcg(), clusters) for name, found in lists.items()}
     own = values.pop(model)
-    promote, reasons = True, []
+    lows, reasons = [], []
     for name, others in values.items():
         mean, low, high = difference_interval(own, others, seed, draws=DRAWS)
-        promote &= low > 0
+        lows.append(low)
         verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
         reasons.append(
             f"NDCG@{k} of {model}, {own.mean():.4f}, is {verdict} that of {name}, {others.mean():.4f} "
             f"(difference {mean:+.4f}, from {low:+.4f} to {high:+.4f})."
         )
-    return Decision(bool(promote), tuple(reasons))
+    decides = min(range(len(lows)), key=lows.__getitem__, default=0)
+    return Decision(all(low > 0 for low in lows), tuple(reasons), (*reasons[:decides], *reasons[decides + 1 :]))
 
 
 def _targets(test: Interactions) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:

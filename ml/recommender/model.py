@@ -105,6 +105,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
         arrays.write(folder / arrays.ONLINE, recommendations.online(known, model, recipe, served, settings, seed))
 
     return Candidate(
+        method=served[BASKET],
         params=_params(recipe, served, settings, seed),
         metrics=_served_metrics(tables, served),
         baselines=_baselines(tables, served),
@@ -215,7 +216,7 @@ def overall(
     """One decision for the registry, with what was decided for each use."""
     promoted = any(decision.promote for decision in decisions.values())
     serves = "serves" if promoted else "would serve"
-    reasons = []
+    reasons, details = [], []
     for use, decision in decisions.items():
         name = use.replace("_", " ").capitalize()
         verdict = (
@@ -224,14 +225,16 @@ def overall(
             else f"nothing is promoted; {OTHERWISE[use]} {serves}."
         )
         reasons += [f"{name}: {said}" for said in (verdict, *decision.reasons)]
+        details += [f"{name}: {said}" for said in decision.details]
     again, new = outcomes[BUY_AGAIN], outcomes[NEW_BUYERS]
-    reasons += [
+    # Where nothing is learned, nothing is decided.
+    otherwise = [
         f"Buy again: own_history {serves}, NDCG {again.ndcg('own_history'):.4f}; als {again.ndcg(ALS):.4f}, "
         f"recent_popularity {again.ndcg('recent_popularity'):.4f}.",
         f"New buyers: popular_in_state {serves}, NDCG {new.ndcg('popular_in_state'):.4f}; recent_popularity "
         f"{new.ndcg('recent_popularity'):.4f}, popularity {new.ndcg('popularity'):.4f}.",
     ]
-    return Decision(promoted, tuple(reasons))
+    return Decision(promoted, (*reasons, *otherwise), (*details, *otherwise))
 
 
 def _served_metrics(tables: pd.DataFrame, served: Mapping[str, str]) -> dict[str, float]:

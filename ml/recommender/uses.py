@@ -231,7 +231,7 @@ def judge(use: str, outcome: Outcome, contender: str, seed: int) -> Decision:
         if category
         else "Popularity within the category finds nothing."
     )
-    return Decision(decision.promote and enough, (*decision.reasons, lift))
+    return Decision(decision.promote and enough, (*decision.reasons, lift), decision.details)
 
 
 def _people_parts(shop: Shop, start: pd.Timestamp, end: pd.Timestamp) -> tuple[Split, npt.NDArray[np.int64]]:

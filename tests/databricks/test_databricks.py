@@ -304,6 +304,7 @@ def credentials(environment: dict[str, str]) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_token_comes_before_a_service_principal() -> None:
     principal = {"DATABRICKS_CLIENT_ID": "id", "DATABRICKS_CLIENT_SECRET": "secret"}
     person, machine = credentials({**principal, "DATABRICKS_TOKEN": "token"}), credentials(principal)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.dbt.small_project import Project, incremental, statuses
 
+pytestmark = pytest.mark.slow
+
 GOOD = "select cast(1 as bigint) as id, cast('9.99' as decimal(18, 2)) as price, 'x' as s"
 BROKEN = {
     "wrong_type": "select cast(1 as int) as id, cast('9.99' as decimal(18, 2)) as price, 'x' as s",

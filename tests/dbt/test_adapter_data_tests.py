@@ -83,6 +83,7 @@ def test_a_unit_test_that_fails_keeps_its_model_from_being_built(names: Project)
     assert not names.path("later").exists()
 
 
+@pytest.mark.slow
 def test_unit_tests_run_again_on_tables_that_exist_after_a_fresh_start(names: Project) -> None:
     names.model("later", incremental() + LATER, UNIT_TEST_OF_INCREMENT % "{id: 3}")
     names.succeeds("build")
@@ -91,6 +92,7 @@ def test_unit_tests_run_again_on_tables_that_exist_after_a_fresh_start(names: Pr
     assert names.rows("later") == [(1,), (2,), (3,)]
 
 
+@pytest.mark.slow
 def test_generic_tests_pass_on_good_data_and_fail_on_bad(project: Project) -> None:
     project.model("parent", values("(1), (2), (3)", "id"))
     for name, (rows, _) in CHILDREN.items():

@@ -13,6 +13,8 @@ from deltalake import write_deltalake
 from lakehouse.catalog import prepare
 from tests.dbt.small_project import INCREMENTAL, Project, shown, statuses, values
 
+pytestmark = pytest.mark.slow
+
 ADAPTER = Path(__file__).resolve().parents[2] / "dbt_adapter"
 SOURCES = "sources: [{name: bronze, tables: [{name: delivered}]}]"
 FRESH_SOURCES = """

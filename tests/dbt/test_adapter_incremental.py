@@ -51,6 +51,7 @@ def test_two_rows_for_one_key_fail_and_change_nothing(project: Project) -> None:
     assert (project.version("t"), project.rows("t")) == (0, [(1, "a"), (2, "b")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["append_new_columns", "sync_all_columns"])
 def test_a_new_column_is_appended_and_is_null_in_old_rows(project: Project, mode: str) -> None:
     build(project, incremental(mode), OLD)
@@ -65,6 +66,7 @@ def test_a_new_column_is_appended_and_is_null_in_old_rows(project: Project, mode
     assert project.rows("t") == [*rows[:2], (3, "e", 7)]
 
 
+@pytest.mark.slow
 def test_a_schema_change_that_cannot_be_followed_changes_nothing_and_full_refresh_mends_it(project: Project) -> None:
     for name, (mode, _, _) in UNFOLLOWED.items():
         project.model(name, incremental(mode) + OLD)
@@ -83,6 +85,7 @@ def test_a_schema_change_that_cannot_be_followed_changes_nothing_and_full_refres
     assert {(project.version(name), len(project.rows(name))) for name in UNFOLLOWED} == {(2, 1)}
 
 
+@pytest.mark.slow
 def test_a_new_column_that_is_nested_is_refused_before_it_is_added(project: Project) -> None:
     build(project, incremental("append_new_columns"), OLD)
     project.model("t", incremental("append_new_columns") + values("(2, 'c', array(1))", "id, s, list"))
@@ -90,6 +93,7 @@ def test_a_new_column_that_is_nested_is_refused_before_it_is_added(project: Proj
     assert (project.version("t"), list(project.columns("t"))) == (0, ["id", "s"])
 
 
+@pytest.mark.slow
 def test_a_column_appended_to_a_partitioned_table_survives_a_fresh_start(project: Project) -> None:
     config = incremental("append_new_columns", partition_by="day")
     build(project, config, values("(1, date '2018-01-01')", "id, day"))

@@ -12,6 +12,8 @@ import pytest
 from lakehouse import lock
 from tests.dbt.small_project import Project
 
+pytestmark = pytest.mark.slow
+
 HOLDER = """
     import sys, time
     from pathlib import Path

@@ -9,6 +9,8 @@ import pytest
 
 from tests.dbt.small_project import UTC, Project
 
+pytestmark = pytest.mark.slow
+
 CSV = """code,name,price,at,day,flag,number
 007,"Açúcar, ""fino""
 e claro",1234567890123456.70,2018-02-28 23:59:59,2018-02-28,true,1

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from tests.dbt.small_project import UTC, Project, values
+
+pytestmark = pytest.mark.slow
 
 YML = """
 snapshots:

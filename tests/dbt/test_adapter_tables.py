@@ -80,6 +80,7 @@ def test_a_rebuild_is_one_commit_and_the_version_before_it_stays_readable(projec
     assert DeltaTable(project.path("t"), version=0).to_pyarrow_table().to_pylist() == [{"id": 1, "s": "old"}]
 
 
+@pytest.mark.slow
 def test_a_table_whose_schema_changes_is_replaced_in_one_commit(project: Project) -> None:
     for name in CHANGED:
         project.model(name, "select 1 as id, 'x' as s")
@@ -141,6 +142,7 @@ def test_a_view_is_refused_and_the_table_it_would_replace_stays(project: Project
     assert project.rows("t") == [(1,)]
 
 
+@pytest.mark.slow
 def test_four_threads_build_twelve_models_at_once(project: Project) -> None:
     for number in range(12):
         project.model(f"t{number}", f"select {number} as id, count(*) as n from range(10000)")
@@ -151,6 +153,7 @@ def test_four_threads_build_twelve_models_at_once(project: Project) -> None:
 # --- partitions
 
 
+@pytest.mark.slow
 def test_a_table_partitioned_by_date_survives_rebuild_and_fresh_start(project: Project) -> None:
     project.model(
         "t",
@@ -166,6 +169,7 @@ def test_a_table_partitioned_by_date_survives_rebuild_and_fresh_start(project: P
     assert (project.version("t"), project.delta("t").metadata().partition_columns) == (1, ["day"])
 
 
+@pytest.mark.slow
 def test_a_layout_that_could_not_be_found_again_is_refused_before_anything_is_written(project: Project) -> None:
     for name in REFUSED_LAYOUTS:
         project.model(f"old_{name}", "select 1 as id")
@@ -185,6 +189,7 @@ def test_a_layout_that_could_not_be_found_again_is_refused_before_anything_is_wr
 # --- dropped, and crashed
 
 
+@pytest.mark.slow
 def test_dropping_a_relation_removes_its_entry_and_its_files(project: Project) -> None:
     project.file("macros/drop_it.sql", DROP)
     project.model("t", "select 1 as id")

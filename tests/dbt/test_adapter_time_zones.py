@@ -40,6 +40,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES, indirect=True)
 def test_timestamps_that_dbt_fetches_are_utc(project: Project, zone: str) -> None:
     project.model("events", "select timestamp '2018-02-18 12:00:00' as at")

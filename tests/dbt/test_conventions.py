@@ -284,6 +284,7 @@ def test_the_diagram_of_the_tables_is_up_to_date(manifest: Any) -> None:
     assert "        string order_id PK" in drawn
 
 
+@pytest.mark.slow
 def test_each_test_runs_in_exactly_one_step(manifest: Any) -> None:
     steps: dict[str, set[str]] = {}
     everything = listed(manifest)

@@ -153,6 +153,7 @@ def test_the_templates_are_without_fault() -> None:
     assert bicep.faults(bicep.read()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new", "fault"), FAULTS, ids=[fault for *_, fault in FAULTS])
 def test_a_broken_template_is_caught(copy: Path, file: str, old: str, new: str, fault: str) -> None:
     replace(copy, file, old, new)

@@ -169,6 +169,7 @@ def test_without_what_is_optional_it_is_whole_too(outside: Outside) -> None:
     assert faults(read(optional=()), outside) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "old", "new", "fault"), FAULTS, ids=[fault for *_, fault in FAULTS])
 def test_a_broken_copy_is_caught(copy: Path, outside: Outside, file: str, old: str, new: str, fault: str) -> None:
     replace(copy, file, old, new)

@@ -18,6 +18,8 @@ from lakehouse.settings import ROOT
 from tests.conftest import Once
 from tests.deploy.wheel import Wheel
 
+pytestmark = pytest.mark.slow
+
 FROM_RUNTIME = {"pyspark", "pysail", "databricks-connect", "dbt-databricks"}
 """A cluster has a Spark of its own; another one must not be put over it."""
 MODULES = (

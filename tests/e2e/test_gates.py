@@ -15,7 +15,7 @@ from lakehouse.catalog import TableName
 from tests.conftest import Once
 from tests.delta import contents, differences, query
 from tests.gated import BROKEN, SUITES
-from tests.runs import command
+from tests.runs import command, here
 from tests.writer import another_writer
 
 pytestmark = pytest.mark.slow
@@ -66,7 +66,7 @@ def planted_order(shop: Path) -> str:
 def test_a_good_run_passes_counts_warnings_and_says_what_it_could_not_know(gated_warehouse: Path) -> None:
     said = (gated_warehouse.parent / "said").read_text()
     assert "3 of 9 checks passed, 3 warned." in said
-    assert "3 had nothing to judge, or no earlier run to compare with." in said
+    assert "3 had nothing to judge, or no earlier run to compare with. A first run has none." in said
     assert "warning: silver.order_items: rows_at_all: row_count " in said
     assert "site/quality/index.html\n" in said
     assert (gated_warehouse.parent / "site" / "quality" / "index.html").exists()
@@ -202,13 +202,13 @@ def test_a_suite_that_cannot_be_measured_is_named_and_hides_no_other(built: Path
 
 def test_validate_waits_for_no_other_writer_and_needs_tables(built: Path, tmp_path: Path) -> None:
     with another_writer(built) as first:
-        run = command(built, "validate")
+        run = here(built, "validate")
         assert run.returncode == 1
         assert f"process {first.pid} " in run.stderr
-    empty = command(tmp_path / "empty" / "warehouse", "validate", "--layer", "silver")
+    empty = here(tmp_path / "empty" / "warehouse", "validate", "--layer", "silver")
     assert empty.returncode == 1
     assert "Silver is empty" in empty.stderr
-    unknown = command(built, "validate", "--layer", "platinum")
+    unknown = here(built, "validate", "--layer", "platinum")
     assert "There is no layer called 'platinum' to check." in unknown.stderr
 
 

@@ -48,6 +48,7 @@ def train(frames: Frames, settings: Settings, seed: int) -> Candidate:
     figure.subplots().plot(revenue.to_numpy())
     reason = f"Its error is {error:.2f}, that of the last week carried on {naive:.2f}."
     return Candidate(
+        method="mean",
         params={"test_weeks": settings.test_weeks, "seed": seed},
         metrics={"mae": error, "mae_low": error / 2, "mae_high": error * 2},
         baselines={"naive": {"mae": naive}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ measured = st.floats(allow_nan=True, allow_infinity=False)
 
 def candidate(value: float, *, promote: bool = True) -> Candidate:
     decision = Decision(promote, ("It beats the baseline.",))
-    return Candidate({}, {"error": value}, {}, decision, {}, "", lambda _: None, pd.DataFrame())
+    return Candidate("mean", {}, {"error": value}, {}, decision, {}, "", lambda _: None, pd.DataFrame())
 
 
 def test_bad_input_says_what_and_how_to_go_on() -> None:
@@ -61,6 +61,14 @@ def test_the_first_that_is_good_enough_is_champion() -> None:
     assert judge(candidate(1.0), ("error", False), None) == Decision(
         True, ("It beats the baseline.", "It is the first champion.")
     )
+
+
+@pytest.mark.parametrize("champion", [None, Champion(2, {}, "is gone."), Champion(2, {"error": 2.0})])
+def test_what_did_not_decide_is_kept_apart_and_left_out_of_nothing_that_is_kept(champion: Champion | None) -> None:
+    own = Decision(True, ("It beats the best.", "It beats the worst."), ("It beats the worst.",))
+    verdict = judge(replace(candidate(1.0), decision=own), ("error", False), champion)
+    assert verdict.details == own.details
+    assert verdict.as_dict() == {"promote": True, "reasons": [*own.reasons, verdict.reasons[-1]]}
 
 
 def test_a_champion_that_cannot_be_measured_gives_way() -> None:

@@ -60,23 +60,31 @@ def saved(candidate: Candidate, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_more_is_served(admitted: Candidate) -> None:
     assert admitted.params["method"] in learning.CANDIDATES
     assert admitted.decision.promote
+    told = [reason for reason in admitted.decision.reasons if reason not in admitted.decision.details]
+    assert told[0].startswith("AUC against frequency then recency")
+    assert told[1].startswith("What is served is the ")
     assert admitted.metrics["auc"] > admitted.baselines["frequency_then_recency"]["auc"] + 0.05
     assert admitted.metrics["model_gain_auc_low"] > 0
     assert admitted.metrics["auc_if_admitted"] == admitted.metrics["auc"]
     assert "passed the gate" in admitted.card
 
 
+@pytest.mark.slow
 def test_where_nothing_tells_the_cells_are_served_and_the_card_says_why(pivoted: Candidate) -> None:
     assert pivoted.params["method"] == "rfm_risk"
     assert pivoted.decision.promote
-    assert any("does not pass" in reason for reason in pivoted.decision.reasons)
+    decisive, served = (reason for reason in pivoted.decision.reasons if reason not in pivoted.decision.details)
+    assert "does not pass" in decisive
+    assert served.startswith("What is served is rfm_risk")
     for part in ("have ordered once", "buy within the horizon", "95 % interval", "`rfm_risk`"):
         assert part in pivoted.card
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("served", ["admitted", "pivoted"])
 def test_both_paths_write_the_same_columns(
     served: str, request: pytest.FixtureRequest, tmp_path: Path, telling: dict[str, pd.DataFrame]
@@ -107,11 +115,13 @@ def test_deciles_of_equals_put_the_longest_absence_first() -> None:
     assert model._deciles(np.full(10, 0.9), np.arange(10.0)).tolist() == list(range(10, 0, -1))
 
 
+@pytest.mark.slow
 def test_probabilities_are_about_as_large_as_what_happens(admitted: Candidate, pivoted: Candidate) -> None:
     assert admitted.metrics["calibration_error_model"] < 0.03
     assert pivoted.metrics["calibration_error_rfm_risk"] < 0.03
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_to_the_digit(
     admitted: Candidate, telling: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -123,6 +133,7 @@ def test_training_again_gives_the_same_to_the_digit(
         assert path.read_text() == (other / path.relative_to(one)).read_text()
 
 
+@pytest.mark.slow
 def test_nothing_saved_has_to_be_unpickled(admitted: Candidate, tmp_path: Path) -> None:
     folder = saved(admitted, tmp_path)
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".json", ".npz"}
@@ -130,6 +141,7 @@ def test_nothing_saved_has_to_be_unpickled(admitted: Candidate, tmp_path: Path) 
     assert not {name for name in listed if re.search("visit|views|cart|active", name)}
 
 
+@pytest.mark.slow
 def test_a_saved_model_does_as_well_as_it_did_on_the_same_dates(
     admitted: Candidate, telling: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -137,6 +149,7 @@ def test_a_saved_model_does_as_well_as_it_did_on_the_same_dates(
     assert found["auc_if_admitted"] == found["auc"] == pytest.approx(admitted.metrics["auc"])
 
 
+@pytest.mark.slow
 def test_a_champion_that_no_longer_beats_the_sort_has_no_say(
     admitted: Candidate, pivoted: Candidate, silent: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -144,6 +157,7 @@ def test_a_champion_that_no_longer_beats_the_sort_has_no_say(
     assert "auc_if_admitted" in model.evaluate(saved(pivoted, tmp_path / "new"), silent, SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_model_that_has_seen_the_test_dates_is_not_tested_on_them(
     admitted: Candidate, telling: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -174,6 +188,7 @@ def test_another_future_changes_nothing_that_was_learnt(telling: dict[str, pd.Da
         assert (learnt[0][name] == learnt[1][name]).all()
 
 
+@pytest.mark.slow
 def test_a_leak_is_warned_of() -> None:
     frames = shop(0.0, people=600)
     frame = frames["churn_examples"]
@@ -185,6 +200,7 @@ def test_a_leak_is_warned_of() -> None:
     assert any(reason.startswith("Warning: last_product_orders alone") for reason in found.decision.reasons)
 
 
+@pytest.mark.slow
 def test_one_row_is_answered_as_in_the_batch(
     admitted: Candidate, telling: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -195,6 +211,7 @@ def test_one_row_is_answered_as_in_the_batch(
     pd.testing.assert_frame_equal(single[list(batch.columns)], batch, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_who_is_not_known_has_no_risk(admitted: Candidate, tmp_path: Path) -> None:
     told = model.predict(saved(admitted, tmp_path), admitted.example)
     assert list(told["is_known"]) == [True] * (len(told) - 1) + [False]
@@ -224,6 +241,7 @@ def test_contributions_add_up_to_the_score(telling: dict[str, pd.DataFrame]) -> 
         assert np.ptp(rest) < 1e-4
 
 
+@pytest.mark.slow
 def test_figures_show_both_paths(admitted: Candidate) -> None:
     assert set(admitted.figures) == {"reliability", "importance", "rankings"}
     legend = admitted.figures["reliability"].axes[0].get_legend()

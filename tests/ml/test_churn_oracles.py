@@ -16,6 +16,8 @@ from ml.churn import ranking
 from tests.studies.churn import FURTHER_ORDERS, dearest, silver
 from tests.studies.churn_oracles import Oracles
 
+pytestmark = pytest.mark.slow
+
 DAY, HORIZON = date(2018, 2, 21), 180
 
 

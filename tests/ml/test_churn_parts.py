@@ -113,6 +113,7 @@ def test_honest_columns_are_not_suspected() -> None:
     assert _suspects() == []
 
 
+@pytest.mark.slow
 def test_a_planted_leak_is_caught_in_either_direction() -> None:
     random = np.random.default_rng(0)
     for sign in (1, -1):

@@ -52,6 +52,7 @@ def test_the_last_26_origins_whose_four_weeks_came_true_are_judged_and_never_few
     assert all(12 <= len(judged(weeks)) <= ORIGINS for weeks in range(26, 120))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Reversion, lambda: Boosting(1), BASELINES["ets"], BASELINES["mean_12"]])
 def test_changing_the_future_changes_no_forecast_made_before_it(make: object) -> None:
     panel, known = three(40), 33

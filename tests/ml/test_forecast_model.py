@@ -43,6 +43,7 @@ def scored(folder: Path, frames: dict[str, pd.DataFrame]) -> Mapping[str, pd.Dat
     return model.score(folder, frames, SETTINGS)
 
 
+@pytest.mark.slow
 def test_every_model_is_compared_and_what_is_served_is_named(candidate: Candidate) -> None:
     champion = candidate.params["champion"]
     assert {champion, *candidate.baselines} == {*BASELINES, "reversion", "gradient_boosting"}
@@ -54,6 +55,7 @@ def test_every_model_is_compared_and_what_is_served_is_named(candidate: Candidat
     assert list(candidate.example) == list(model.READS["weekly_revenue"])
 
 
+@pytest.mark.slow
 def test_the_primary_metric_is_measured_for_all(candidate: Candidate) -> None:
     name, more_is_better = model.PRIMARY
     assert not more_is_better
@@ -61,6 +63,7 @@ def test_the_primary_metric_is_measured_for_all(candidate: Candidate) -> None:
         assert metrics[name] > 0
 
 
+@pytest.mark.slow
 def test_a_champion_is_measured_again_from_its_folder(
     candidate: Candidate, folder: Path, frames: dict[str, pd.DataFrame]
 ) -> None:
@@ -68,6 +71,7 @@ def test_a_champion_is_measured_again_from_its_folder(
     assert again == {name: value for name, value in candidate.metrics.items() if not name.startswith("replayed")}
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_files(
     candidate: Candidate, folder: Path, frames: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -80,6 +84,7 @@ def test_training_twice_gives_the_same_files(
     }
 
 
+@pytest.mark.slow
 def test_the_weeks_to_come_follow_the_last_complete_one(scored: Mapping[str, pd.DataFrame]) -> None:
     assert set(scored) == set(model.WRITES)
     for name in ("revenue_forecast", "demand_forecast"):
@@ -91,12 +96,14 @@ def test_the_weeks_to_come_follow_the_last_complete_one(scored: Mapping[str, pd.
         assert (rows["forecast"] <= rows["upper_80"]).all()
 
 
+@pytest.mark.slow
 def test_categories_and_states_add_up_to_the_shop(scored: Mapping[str, pd.DataFrame]) -> None:
     sums = scored["revenue_forecast"].groupby(["week_start", "level"])["forecast"].sum().unstack()
     assert sums["category"].tolist() == pytest.approx(sums["total"].tolist())
     assert sums["state"].tolist() == pytest.approx(sums["total"].tolist())
 
 
+@pytest.mark.slow
 def test_sums_of_demand_add_up_and_their_bands_do_not(scored: Mapping[str, pd.DataFrame]) -> None:
     rows = scored["demand_forecast"].sort_values(["series", "horizon"])
     assert rows["cumulative_forecast"].tolist() == pytest.approx(rows.groupby("series")["forecast"].cumsum().tolist())
@@ -107,6 +114,7 @@ def test_sums_of_demand_add_up_and_their_bands_do_not(scored: Mapping[str, pd.Da
     assert set(rows["level"]) == {"category", "rest"}
 
 
+@pytest.mark.slow
 def test_the_backtest_of_the_shop_marks_what_is_served(
     scored: Mapping[str, pd.DataFrame], candidate: Candidate
 ) -> None:
@@ -118,12 +126,14 @@ def test_the_backtest_of_the_shop_marks_what_is_served(
     assert wrong == pytest.approx(candidate.metrics["wape"])
 
 
+@pytest.mark.slow
 def test_tables_fit_their_contracts(scored: Mapping[str, pd.DataFrame]) -> None:
     origin = Origin("forecast", 1, SETTINGS.reporting_date, datetime(2020, 1, 1, tzinfo=UTC))
     for name, rows in scored.items():
         assert data.conform(name, rows, origin).num_rows == len(rows) > 0
 
 
+@pytest.mark.slow
 def test_scoring_twice_gives_the_same_rows(
     folder: Path, frames: dict[str, pd.DataFrame], scored: Mapping[str, pd.DataFrame]
 ) -> None:
@@ -131,6 +141,7 @@ def test_scoring_twice_gives_the_same_rows(
         pd.testing.assert_frame_equal(rows, scored[name], check_exact=True)
 
 
+@pytest.mark.slow
 def test_incomplete_weeks_are_never_used(
     folder: Path, frames: dict[str, pd.DataFrame], scored: Mapping[str, pd.DataFrame]
 ) -> None:
@@ -158,6 +169,7 @@ def test_a_baseline_that_was_chosen_is_what_is_served(frames: dict[str, pd.DataF
     assert total["forecast"].tolist() == pytest.approx([frames["weekly_revenue"]["revenue"].tail(12).mean()] * 4)
 
 
+@pytest.mark.slow
 def test_weeks_that_are_handed_in_get_the_forecast_of_the_shop(
     folder: Path, candidate: Candidate, scored: Mapping[str, pd.DataFrame]
 ) -> None:

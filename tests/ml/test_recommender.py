@@ -215,7 +215,8 @@ def test_a_random_and_a_worse_model_are_not_promoted() -> None:
     for name in ("random", "worse"):
         decision = evaluation.beats_all(lists, name, seed=0)
         assert not decision.promote
-        assert any("worse than" in reason for reason in decision.reasons)
+        (decisive,) = set(decision.reasons) - set(decision.details)
+        assert "worse than" in decisive
 
 
 def test_a_pair_of_frames_is_taken_as_given() -> None:
@@ -266,6 +267,7 @@ def test_shuffling_the_future_changes_nothing_that_is_listed() -> None:
         assert (one == other).all(), name
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=25))
 @settings(max_examples=30, deadline=None)
 def test_any_frame_is_ranked_without_what_was_seen(rows: list[tuple[int, int, int]]) -> None:

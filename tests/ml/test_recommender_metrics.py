@@ -55,6 +55,7 @@ def lists(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return hits, np.maximum(hits.sum(axis=1) + more, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 @given(lists())
 def test_values_are_from_none_to_one(name: str, some: tuple[np.ndarray, np.ndarray]) -> None:

@@ -21,6 +21,8 @@ from ml.recommender.splits import split_pair
 from ml.recommender.uses import ALS, BASKET, COMPLEMENTS, Recipe, basket_queries, complete_baskets, judge
 from tests.ml.recommender_shop import SETTINGS, STATES, gold, matrix
 
+pytestmark = pytest.mark.slow
+
 Frames = Mapping[str, pd.DataFrame]
 
 
@@ -69,6 +71,13 @@ def test_each_use_has_its_reasons_its_figure_and_its_table(trained: Candidate) -
         "New buyers: ",
     ):
         assert use in said
+    short = [reason for reason in trained.decision.reasons if reason not in trained.decision.details]
+    assert [reason.split(":")[0] for reason in short] == 3 * ["Basket completion"] + 2 * ["New products"]
+    assert "is promoted" in short[0]
+    assert "is better than" in short[1]
+    assert "is asked for" in short[2]
+    assert "nothing is promoted" in short[3]
+    assert "better than" not in short[4]
     assert set(trained.figures) == {"basket_completion", "new_products", "buy_again", "new_buyers"}
     assert trained.card.count("| method | NDCG@10 |") == 4
 

@@ -11,6 +11,8 @@ from ml.recommender import AlsParams, baselines, evaluation, splits
 from ml.recommender.rankers import Histories
 from tests.ml.recommender_tastes import Tasteful, draw
 
+pytestmark = pytest.mark.slow
+
 GRID = (AlsParams(32, 0.1, 1), AlsParams(64, 30, 3))
 
 

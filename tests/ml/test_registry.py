@@ -30,6 +30,8 @@ from ml.registry import REQUIREMENTS, Registry, RegistryBusy, Version
 from tests.ml import mean_model
 from tests.ml.conftest import STEADY
 
+pytestmark = pytest.mark.slow
+
 PROMOTE = Decision(True, ("It is good.",))
 KEEP = Decision(False, ("It is not good enough.",))
 PROVENANCE = {"delta_version.gold.weekly_revenue": "3", "clickstream": "observed"}

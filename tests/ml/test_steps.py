@@ -55,6 +55,7 @@ def test_what_was_measured_is_a_table_too(gold: Path, registry: Registry, mean_m
     assert (rows[1]["value_low"], rows[1]["value_high"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_a_second_training_without_new_data_changes_nothing(gold: Path, registry: Registry, mean_model: str) -> None:
     first = steps.train(mean_model, "local", gold)
     metrics = content(gold, METRICS)
@@ -67,6 +68,7 @@ def test_a_second_training_without_new_data_changes_nothing(gold: Path, registry
     assert content(gold, METRICS).equals(metrics)
 
 
+@pytest.mark.slow
 def test_a_model_that_beats_no_baseline_is_a_challenger_and_may_not_score(
     gold: Path, registry: Registry, mean_model: str
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_model_that_beats_no_baseline_is_a_challenger_and_may_not_score(
     assert [row["is_promoted"] for row in query(gold, "select is_promoted from ml__model_metrics")] == [False, False]
 
 
+@pytest.mark.slow
 def test_a_better_model_replaces_the_champion(gold: Path, registry: Registry, mean_model: str) -> None:
     steps.train(mean_model, "local", gold)
     write_gold(gold, [value * 10 for value in STEADY])
@@ -96,6 +99,7 @@ def test_a_better_model_replaces_the_champion(gold: Path, registry: Registry, me
     ]
 
 
+@pytest.mark.slow
 def test_a_worse_one_does_not_though_it_beats_the_baselines(gold: Path, registry: Registry, mean_model: str) -> None:
     steps.train(mean_model, "local", gold)
     write_gold(gold, [200, *STEADY[1:]])
@@ -106,6 +110,7 @@ def test_a_worse_one_does_not_though_it_beats_the_baselines(gold: Path, registry
     assert steps.score(mean_model, "local", gold).version.number == 1
 
 
+@pytest.mark.slow
 def test_a_tie_keeps_the_champion(gold: Path, registry: Registry, mean_model: str) -> None:
     steps.train(mean_model, "local", gold)
     write_gold(gold, [100, 60, 80, 110, 90, 100, 120, *STEADY[7:]])  # the same mean, another last week
@@ -115,6 +120,7 @@ def test_a_tie_keeps_the_champion(gold: Path, registry: Registry, mean_model: st
     assert aliases(gold) == {1: ("champion",), 2: ("challenger",)}
 
 
+@pytest.mark.slow
 def test_old_data_again_is_the_old_version_again(gold: Path, registry: Registry, mean_model: str) -> None:
     steps.train(mean_model, "local", gold)
     write_gold(gold, [value * 10 for value in STEADY])
@@ -125,6 +131,7 @@ def test_old_data_again_is_the_old_version_again(gold: Path, registry: Registry,
     assert aliases(gold) == {1: ("champion",), 2: ()}
 
 
+@pytest.mark.slow
 def test_a_champion_that_cannot_be_read_just_now_does_not_give_way(
     gold: Path, registry: Registry, mean_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +147,7 @@ def test_a_champion_that_cannot_be_read_just_now_does_not_give_way(
     assert aliases(gold) == {1: ("champion",), 2: ()}
 
 
+@pytest.mark.slow
 def test_a_champion_whose_files_are_gone_gives_way(gold: Path, registry: Registry, mean_model: str) -> None:
     steps.train(mean_model, "local", gold)
     for file in list((gold / "mlartifacts").rglob("mean.json")):
@@ -153,6 +161,7 @@ def test_a_champion_whose_files_are_gone_gives_way(gold: Path, registry: Registr
     assert aliases(gold) == {1: (), 2: ("champion",)}
 
 
+@pytest.mark.slow
 def test_what_it_learned_from_is_kept_with_it(gold: Path, registry: Registry, mean_model: str) -> None:
     training = steps.train(mean_model, "local", gold)
     version = DeltaTable(TableName("gold", "weekly_revenue").path(gold)).version()
@@ -165,6 +174,7 @@ def test_what_it_learned_from_is_kept_with_it(gold: Path, registry: Registry, me
     assert len(tags["git_commit"].removesuffix("+changes")) == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("provenance", "told"),
     [(["observed", "observed"], "observed"), (["observed", "generated"], "generated"), ([], "generated")],
@@ -177,6 +187,7 @@ def test_visits_are_observed_only_if_all_are(
     assert mlflow.get_run(training.version.run_id).data.tags["clickstream"] == told
 
 
+@pytest.mark.slow
 def test_the_decision_and_its_reasons_are_kept(gold: Path, registry: Registry, mean_model: str) -> None:
     training = steps.train(mean_model, "local", gold)
     run = mlflow.get_run(training.version.run_id)
@@ -232,6 +243,7 @@ def test_all_means_every_model() -> None:
     assert steps.named("churn") == ("churn",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["train", "score"])
 def test_a_step_that_fails_leaves_the_tables_as_they_were(
     step: str, gold: Path, registry: Registry, mean_model: str, monkeypatch: pytest.MonkeyPatch
@@ -253,6 +265,7 @@ def test_a_step_that_fails_leaves_the_tables_as_they_were(
     assert tables.versions(gold, ["ml"])[FORECAST if step == "score" else METRICS] > 2
 
 
+@pytest.mark.slow
 def test_training_twice_from_nothing_gives_the_same_digits(
     gold: Path, registry: Registry, mean_model: str, empty_registry: Path
 ) -> None:
@@ -262,6 +275,7 @@ def test_training_twice_from_nothing_gives_the_same_digits(
     assert (again.version.content, again.metrics) == (first.version.content, first.metrics)
 
 
+@pytest.mark.slow
 def test_a_step_that_is_put_back_leaves_the_champion(gold: Path, registry: Registry, mean_model: str) -> None:
     first = steps.train(mean_model, "local", gold).version
     write_gold(gold, [*STEADY, 100])
@@ -278,6 +292,7 @@ def test_a_step_that_is_put_back_leaves_the_champion(gold: Path, registry: Regis
     assert sorted(row["model_version"] for row in measured) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_first_champion_is_taken_back_too(gold: Path, registry: Registry, mean_model: str) -> None:
     with pytest.raises(RuntimeError), steps.register_kept(gold):
         steps.train(mean_model, "local", gold)

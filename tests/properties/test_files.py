@@ -20,6 +20,8 @@ from lakehouse.landing import OLIST
 from lakehouse.parquet_records import open_parquet, text_batches
 from lakehouse.session import open_session
 
+pytestmark = pytest.mark.slow
+
 SELLERS = OLIST[7]
 FEW = settings(max_examples=200, deadline=None)
 MANY = settings(max_examples=20_000, deadline=None)

@@ -19,6 +19,8 @@ from lakehouse.landing import OLIST
 from tests.delta import query
 from tests.shop import write_shop
 
+pytestmark = pytest.mark.slow
+
 SELLERS = "olist_sellers_dataset.csv"
 
 

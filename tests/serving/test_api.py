@@ -365,6 +365,7 @@ def test_requests_under_way_are_answered_before_it_ends(service: Service, monkey
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_a_process_says_where_it_listens_and_ends_when_it_is_told(small: Scored, tmp_path: Path) -> None:
     arrays.write(tmp_path / "recommender.npz", small.online.saying(version=1))
     words = [sys.executable, "-m", "ml.serving", str(tmp_path), "--port", "0"]

@@ -11,6 +11,8 @@ import pytest
 from ml.serving.core import Service
 from tests.serving.running import Running, running
 
+pytestmark = pytest.mark.slow
+
 
 def try_what_the_schema_says(address: str, examples: int) -> Counter[str]:
     """Send requests that the OpenAPI schema allows, and requests that it forbids; raises for an answer that it does

@@ -69,7 +69,9 @@ def serving(scored_warehouse: Path) -> Iterator[tuple[Running, subprocess.Popen[
         words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        yield Running(int(process.stdout.readline().rpartition(":")[2])), process
+        there = Running(int(process.stdout.readline().rpartition(":")[2]))
+        assert f"{there.address}/docs lists what can be asked. Ctrl-C ends it." in process.stdout.readline()
+        yield there, process
         process.kill()
 
 

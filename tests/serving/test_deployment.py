@@ -84,6 +84,7 @@ def imported_by(module: str) -> set[str]:
     return {owner.lower().replace("_", "-") for top in tops for owner in owners.get(top, ())}
 
 
+@pytest.mark.slow
 def test_the_image_has_what_the_server_imports_and_the_server_imports_little() -> None:
     imported = imported_by("ml.serving.server")
     direct = {"fastapi", "httptools", "implicit", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "starlette"}

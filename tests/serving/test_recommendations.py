@@ -58,10 +58,10 @@ def observed(frames: Frames) -> Frames:
     ("basket", "new_products", "clickstream"),
     [
         (COMPLEMENTS, POPULAR, "generated"),
-        (TOGETHER, COMPLEMENTS, "generated"),
-        (ALS, ALS, "generated"),
-        (COMPLEMENTS, ALS, "observed"),
-        (TOGETHER, POPULAR, "observed"),
+        pytest.param(TOGETHER, COMPLEMENTS, "generated", marks=pytest.mark.slow),
+        pytest.param(ALS, ALS, "generated", marks=pytest.mark.slow),
+        pytest.param(COMPLEMENTS, ALS, "observed", marks=pytest.mark.slow),
+        pytest.param(TOGETHER, POPULAR, "observed", marks=pytest.mark.slow),
     ],
 )
 def test_everybody_and_every_product_is_answered_as_in_the_tables(

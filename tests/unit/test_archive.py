@@ -102,6 +102,7 @@ def other_people(shop: Path) -> None:
     rewrite(shop / ORDERS, change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("events", [None, 30_000])
 @pytest.mark.parametrize("change", [without_later, other_moments, other_products, other_people])
 def test_later_orders_shape_no_earlier_event(

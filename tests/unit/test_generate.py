@@ -35,11 +35,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "options",
     [
-        {},
-        {"dirt": 0.1},
-        {"file_format": "parquet", "dirt": 0.1},
+        pytest.param({}, marks=pytest.mark.slow),
+        pytest.param({"dirt": 0.1}, marks=pytest.mark.slow),
+        pytest.param({"file_format": "parquet", "dirt": 0.1}, marks=pytest.mark.slow),
         {"days": 3, "start": START, "dirt": 0.1},
-        {"days": 3, "start": START, "file_format": "parquet"},
+        pytest.param({"days": 3, "start": START, "file_format": "parquet"}, marks=pytest.mark.slow),
     ],
 )
 def test_workers_and_sizes_of_parts_change_no_byte(
@@ -131,6 +131,7 @@ def test_drops_have_a_folder_a_day_and_every_day_its_files(tmp_path: Path) -> No
     assert later == [daily] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 @pytest.mark.parametrize(("scale", "start"), [(1, "2016-09-04"), (0.1, "2016-09-20")])
 def test_days_on_which_hardly_anything_happens_have_all_their_files(
@@ -194,6 +195,7 @@ def test_what_is_damaged_is_in_the_drop_that_the_truth_says(tmp_path: Path) -> N
     assert late > 10
 
 
+@pytest.mark.slow
 def test_a_small_shop_has_a_small_geolocation_file(shop: Path, tmp_path: Path) -> None:
     generate(small(tmp_path / "half", scale=0.5, only=("geolocation",)))
     whole = len(rows(tmp_path / "half", "geolocation"))

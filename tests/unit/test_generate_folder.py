@@ -54,6 +54,7 @@ def test_a_request_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch:
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_a_delivery_without_days_takes_the_place_of_one_with_days(tmp_path: Path) -> None:
     out = tmp_path / "out"
     generate(small(out, days=3, start=START))
@@ -177,6 +178,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_a_full_disk_is_named_and_nothing_is_left_on_it(small_disk: Path, file_format: str) -> None:
     with pytest.raises(

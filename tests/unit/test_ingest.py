@@ -116,6 +116,7 @@ def test_a_zip_gives_the_same_bronze_as_the_folder(prefix: str, shop: Path, inge
     assert bronze(tmp_path / "warehouse") == bronze(ingested)
 
 
+@pytest.mark.slow
 def test_reading_in_many_small_pieces_gives_the_same_bronze(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +166,7 @@ def test_nothing_is_taken_from_a_folder_while_it_is_filled(files: Path, warehous
     assert not warehouse.exists()
 
 
+@pytest.mark.slow
 def test_an_older_delivery_that_comes_again_changes_nothing(files: Path, shop: Path, warehouse: Path) -> None:
     take_in(shop, warehouse)
     add_lines(files / SELLERS, b"s1,01000,manaus,AM")
@@ -179,6 +181,7 @@ def add_column(path: Path, name: bytes, value: bytes) -> None:
     path.write_bytes(b"".join([header + b"," + name + b"\n", *(line + b"," + value + b"\n" for line in lines)]))
 
 
+@pytest.mark.slow
 def test_an_extra_column_is_kept_and_reported(files: Path, shop: Path, warehouse: Path) -> None:
     take_in(shop, warehouse)
     add_column(files / SELLERS, "avaliação".encode(), b"A+")
@@ -197,6 +200,7 @@ def test_an_extra_column_that_goes_away_again_is_null_from_then_on(files: Path, 
     assert sorted(str(row["rating"]) for row in rows(warehouse, SELLERS)) == ["A+"] * 12 + ["None"] * 12
 
 
+@pytest.mark.slow
 def test_an_extra_column_in_other_capitals_is_the_same_column(files: Path, shop: Path, warehouse: Path) -> None:
     """Delta tables and SQL do not tell ``Rating`` from ``rating``."""
     add_column(files / SELLERS, b"rating", b"A")

@@ -20,6 +20,8 @@ from lakehouse.settings import ROOT
 from tests import delta
 from tests.unit.ingested import ITEMS, SELLERS, TABLE_OF, add_lines, bronze, rows, take_in
 
+pytestmark = pytest.mark.slow
+
 # --- interrupted, and run again
 
 
@@ -149,7 +151,6 @@ ingest.ingest("olist", [Path(sys.argv[1])], Path(sys.argv[2]))
 """
 
 
-@pytest.mark.slow
 def test_killed_again_and_again_the_next_run_finishes(files: Path, tmp_path: Path) -> None:
     """Between the commits of rejects, of rows, and of the word that a file is complete."""
     add_lines(files / ITEMS, b"too,few")
