@@ -375,7 +375,7 @@ def _quiet_mlflow() -> ModuleType:
 def _make_database(path: Path) -> None:
     """Let MLflow make its database, unless it is there.
 
-    Beside its place: it takes a thousand statements, each of them a commit, and MLflow cannot go on with some of them.
+    Beside its place: it takes a thousand statements, each of them a commit, and MLflow cannot go on from a part.
     """
     if path.exists():
         return
