@@ -293,10 +293,7 @@ def tables_of(home: Path) -> Tables:
     if not warehouse.exists():
         return {}
     contents(warehouse, ("quality",))
-    return {
-        name: rows.drop_columns([column for column in TIMES if column in rows.column_names])
-        for name, rows in contents(warehouse, SCHEMAS).items()
-    }
+    return {name: _timeless(rows) for name, rows in contents(warehouse, SCHEMAS).items()}
 
 
 def others_of(home: Path) -> dict[str, Any]:
@@ -316,10 +313,21 @@ def others_of(home: Path) -> dict[str, Any]:
         if NOT_COMPARED.match(name):
             continue
         if path.suffix == ".parquet":
-            found[f"site/{name}"] = None if name.endswith("check_results.parquet") else pq.read_table(path)
+            found[f"site/{name}"] = None if name.endswith("check_results.parquet") else _rows(pq.read_table(path))
         else:
             found[f"site/{name}"] = MOMENT.sub("then", path.read_text(encoding="utf-8"))
     return {**found, **_register(home / "warehouse" / "mlflow.db")}
+
+
+def _timeless(rows: pa.Table) -> pa.Table:
+    """Rows without when they were written."""
+    return rows.drop_columns([column for column in TIMES if column in rows.column_names])
+
+
+def _rows(rows: pa.Table) -> pa.Table:
+    """Rows without when they were written, in an order that only depends on them: an engine writes them in any."""
+    rows = _timeless(rows)
+    return rows.sort_by([(name, "ascending") for name in rows.column_names])
 
 
 def _register(database: Path) -> dict[str, Any]:
