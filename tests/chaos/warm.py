@@ -40,12 +40,13 @@ class Warm:
         return self._process.pid or 0
 
     @property
-    def returncode(self) -> int | None:
-        """How it ended; less than zero if a signal ended it, None if it has not."""
+    def returncode(self) -> int:
+        """How it ended, to be asked after that; less than zero if a signal ended it."""
+        assert self._process.exitcode is not None
         return self._process.exitcode
 
     def poll(self) -> int | None:
-        """As :attr:`returncode`."""
+        """How it ended; None if it has not."""
         return self._process.exitcode
 
     def send_signal(self, number: int) -> None:
