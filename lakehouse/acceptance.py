@@ -15,8 +15,8 @@ from lakehouse.landing import SOURCES, LandingFile
 from lakehouse.parquet_records import open_parquet
 
 MOST_SHOWN, LONGEST_SHOWN = 5, 60
-UNUSABLE = frozenset(" ,;{}()\n\t=")
-"""What Delta tables allow in no column name."""
+UNUSABLE = frozenset(" ,;{}()\n\t=\0")
+"""What Delta tables allow in no column name, and the null character, at which a name ends for the engine."""
 
 
 class Checked(NamedTuple):
@@ -110,7 +110,7 @@ def _check_header(landing: LandingFile, file: str, header: list[str]) -> None:
         raise LakehouseError(
             f"{file} has a column that no table can take: {_some(unusable)}.",
             f"Rename it: not empty, not one of {', '.join(sorted(reserved))}, "
-            "without spaces and without any of , ; { } ( ) = .",
+            "without spaces, null characters or any of , ; { } ( ) = .",
         )
 
 

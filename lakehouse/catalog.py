@@ -106,7 +106,7 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
     except (DeltaError, OSError) as error:
         raise LakehouseError(
             f"The table {table} at {path} cannot be read: {str(error).splitlines()[0].rstrip('.')}.",
-            _way_back(table, path),
+            way_back(table, path),
         ) from error
 
 
@@ -124,12 +124,12 @@ def damage(warehouse: Path) -> LakehouseError | None:
         if lost := [file.name for file in files if not file.exists()]:
             return LakehouseError(
                 f"The table {table} at {path} lacks {len(lost)} of its {len(files)} files; the first is {lost[0]}.",
-                _way_back(table, path),
+                way_back(table, path),
             )
     return None
 
 
-def _way_back(table: TableName, path: Path) -> str:
+def way_back(table: TableName, path: Path) -> str:
     """How to get a table back that cannot be read."""
     mend = f"Bring {path} back from a copy. "
     if table.schema == "bronze":

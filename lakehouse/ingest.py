@@ -195,6 +195,9 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
 
     Returns:
         The counts of the batch that is to be taken in, if it is there already and complete.
+
+    Raises:
+        LakehouseError: what was complete is there no more.
     """
     delivered = {
         row["_batch_id"]: _Counts(row["row_count"], row["rejected_count"])
@@ -212,6 +215,14 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
             f"{DELIVERIES} has lost its rows, which say what {table} holds in full.",
             f"Bring {DELIVERIES.path(warehouse)} back from a copy. Without one, start a new warehouse and ingest "
             "every delivery again, oldest first.",
+        )
+    # A log whose newest entry lost its bytes with the power of the machine is read as if that commit had never been.
+    lost = {batch_id for batch_id, counts in delivered.items() if counts.rows} - rows.keys() - {plan.batch_id}
+    if lost:
+        path = table.path(warehouse)
+        raise LakehouseError(
+            f"The table {table} at {path} lacks {len(lost)} of its {len(delivered)} deliveries.",
+            catalog.way_back(table, path),
         )
     there = _Counts(rows.get(plan.batch_id, 0), rejected.get(plan.batch_id, 0))
     complete = delivered.get(plan.batch_id) == there

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lakehouse import settings
 from lakehouse.errors import LakehouseError, disk_errors_explained, disk_full, is_disk_full
+from lakehouse.replacing import replacing
 from ml.candidate import Candidate, Decision
 from ml.models import MODULES, Model
 from ml.saved import digest, flat_metrics, refuse_pickles
@@ -268,6 +269,7 @@ class Registry:
             mlflow = _quiet_mlflow()
             if self._uri.startswith(_SQLITE):
                 self._folder.mkdir(parents=True, exist_ok=True)
+                _make_database(Path(self._uri.removeprefix(_SQLITE)))
             before = {name: os.environ.get(name) for name in (_TRACKING, _REGISTRY)}
             mlflow.set_tracking_uri(self._uri)
             # Left to itself it asks the Spark session of the process, which may have ended, where models go.
@@ -367,6 +369,20 @@ def _quiet_mlflow() -> ModuleType:
     for library in ("mlflow", "alembic"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
     return mlflow
+
+
+def _make_database(path: Path) -> None:
+    """Let MLflow make its database, unless it is there.
+
+    Beside its place: it takes a thousand statements, each of them a commit, and MLflow cannot go on from a part.
+    """
+    if path.exists():
+        return
+    mlflow = _quiet_mlflow()
+    with replacing(path) as new:
+        for left in path.parent.glob(f"{new.name}*"):
+            left.unlink()
+        mlflow.MlflowClient(f"{_SQLITE}{new}").search_experiments(max_results=1)
 
 
 @contextmanager

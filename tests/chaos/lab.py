@@ -11,8 +11,11 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import math
+import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -28,6 +31,7 @@ from lakehouse.catalog import TableName
 from lakehouse.lock import OWNER_FILE
 from lakehouse.settings import ROOT
 from ml.serving import arrays
+from tests.chaos.warm import Warm
 from tests.delta import contents, differences
 from tests.runs import environment_for
 from tests.shop import write_shop
@@ -108,7 +112,7 @@ class Lab:
         return Step("run", words, place * len(STAGES) + 1, (place + 1) * len(STAGES))
 
     def fill(self) -> None:
-        """Take every step once, undisturbed, and keep the state after each and how long it held its lock."""
+        """Take every step once, undisturbed, and keep the state after each and what it cost."""
         first, again = (Path(self._shop(place)) for place in range(2))
         write_shop(first)
         shutil.copytree(first, again)
@@ -117,18 +121,23 @@ class Lab:
         environment_for(self.warehouse)
         shutil.copytree(self.home, self.state(0))
         for step in self.steps:
-            process, began = self.start(step), time.monotonic()
-            if self.is_at_work(process):
-                began = time.monotonic()
+            process = self.start(step)
+            seconds = self.at_work(process)
             _, said = process.communicate()
             assert process.returncode == 0, f"{step}: {said}"
-            (self.folder / f"seconds-{step.before}").write_text(str(time.monotonic() - began))
+            self._seconds(step).write_text(str(seconds))
             shutil.copytree(self.home, self.state(step.after))
+        for whole in self.whole:
+            seconds = sum(float(self._seconds(step).read_text()) for step in self.steps[whole.before : whole.after])
+            self._seconds(whole).write_text(str(seconds))
 
     def stand(self, state: int) -> None:
         """Put everything back to a state."""
+        self._stand(self.state(state))
+
+    def _stand(self, state: Path) -> None:
         shutil.rmtree(self.home)
-        shutil.copytree(self.state(state), self.home)
+        shutil.copytree(state, self.home)
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a process that works on the shop."""
@@ -138,8 +147,10 @@ class Lab:
         """A step of a round."""
         return self.steps[ROUNDS.index(place) * len(STAGES) + STAGES.index(stage)]
 
-    def start(self, step: Step, *under: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, step: Step, *under: str, **environment: str) -> Warm | subprocess.Popen[str]:
         """Begin a step, if need be under another program."""
+        if not under:
+            return Warm(step.words, self.environment(**environment))
         return subprocess.Popen(
             [*under, sys.executable, "-m", "lakehouse", *step.words],
             env=self.environment(**environment),
@@ -167,31 +178,47 @@ class Lab:
         return one_error(said)
 
     def kill(self, step: Step, share: float) -> None:
-        """Begin a step and kill it.
+        """Begin a step, from whatever there is, and kill it.
 
         Args:
-            step: whose state before must be the present one.
-            share: of the time between its lock and its end after which it is killed; where the machine was faster
-                than before, of half that time, and so on.
+            step: what is killed.
+            share: of what it costs of a processor from its lock to its end, after which it is killed. Seconds on the
+                wall would come sooner on a machine that has other work. If it ended sooner, that is what it costs
+                from now on, and it begins again.
         """
-        seconds = sum(
-            float((self.folder / f"seconds-{number}").read_text()) for number in range(step.before, step.after)
-        )
+        began_from = self.folder / "killed_from"
+        shutil.rmtree(began_from, ignore_errors=True)
+        shutil.copytree(self.home, began_from)
         while True:
             process = self.start(step)
-            if self.is_at_work(process):
-                try:
-                    process.wait(share * seconds)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            process.communicate()
-            if process.returncode < 0:
+            seconds = self.at_work(process, share * float(self._seconds(step).read_text()))
+            process.send_signal(signal.SIGKILL)
+            _, said = process.communicate()
+            if process.returncode == -signal.SIGKILL:
                 return
-            assert process.returncode == 0
-            self.stand(step.before)
-            seconds /= 2
+            assert process.returncode == 0, f"{step}: {said}"
+            self._seconds(step).write_text(str(seconds))
+            self._stand(began_from)
 
-    def is_at_work(self, process: subprocess.Popen[str]) -> bool:
+    def at_work(self, process: Warm | subprocess.Popen[str], most: float = math.inf) -> float:
+        """Wait until a process has used so many seconds of a processor since it had its lock, or has ended.
+
+        Returns:
+            How many it has used.
+        """
+        if not self.is_at_work(process):
+            return 0.0
+        began = now = _processor(process.pid)
+        while process.poll() is None and now - began < most:
+            time.sleep(0.005)
+            now = max(now, _processor(process.pid))
+        return now - began
+
+    def _seconds(self, step: Step) -> Path:
+        """Holds what a step costs of a processor from its lock to its end."""
+        return self.folder / f"seconds-{step.before}-{step.after}"
+
+    def is_at_work(self, process: Warm | subprocess.Popen[str]) -> bool:
         """Wait until a process has its lock; False if it ended before that was seen."""
         owners = (self.warehouse / OWNER_FILE, self.behaviour / ".generating" / OWNER_FILE)
         while process.poll() is None:
@@ -237,6 +264,16 @@ class Lab:
         return self.folder / "states" / str(state)
 
 
+def _processor(pid: int) -> float:
+    """The seconds of a processor that a process has used; none when it is gone."""
+    try:
+        # After the name, which may hold anything: the twelfth and thirteenth, in ticks.
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def one_error(said: str) -> str:
     """The one error among what a command said, which may have been preceded by a thread of the engine that broke off.
 
@@ -256,10 +293,7 @@ def tables_of(home: Path) -> Tables:
     if not warehouse.exists():
         return {}
     contents(warehouse, ("quality",))
-    return {
-        name: rows.drop_columns([column for column in TIMES if column in rows.column_names])
-        for name, rows in contents(warehouse, SCHEMAS).items()
-    }
+    return {name: _timeless(rows) for name, rows in contents(warehouse, SCHEMAS).items()}
 
 
 def others_of(home: Path) -> dict[str, Any]:
@@ -279,10 +313,21 @@ def others_of(home: Path) -> dict[str, Any]:
         if NOT_COMPARED.match(name):
             continue
         if path.suffix == ".parquet":
-            found[f"site/{name}"] = None if name.endswith("check_results.parquet") else pq.read_table(path)
+            found[f"site/{name}"] = None if name.endswith("check_results.parquet") else _rows(pq.read_table(path))
         else:
             found[f"site/{name}"] = MOMENT.sub("then", path.read_text(encoding="utf-8"))
     return {**found, **_register(home / "warehouse" / "mlflow.db")}
+
+
+def _timeless(rows: pa.Table) -> pa.Table:
+    """Rows without when they were written."""
+    return rows.drop_columns([column for column in TIMES if column in rows.column_names])
+
+
+def _rows(rows: pa.Table) -> pa.Table:
+    """Rows without when they were written, in an order that only depends on them: an engine writes them in any."""
+    rows = _timeless(rows)
+    return rows.sort_by([(name, "ascending") for name in rows.column_names])
 
 
 def _register(database: Path) -> dict[str, Any]:

@@ -75,3 +75,12 @@ def test_what_differs_from_a_state_is_told_but_for_times(lab: Lab) -> None:
 def test_what_is_not_one_error_is_told(said: str) -> None:
     with pytest.raises(AssertionError):
         one_error(said)
+
+
+@pytest.mark.chaos
+def test_a_command_that_is_forked_ends_and_speaks_as_one_of_its_own(lab: Lab) -> None:
+    step = Step("score", ("score", "nobody"), 0, 1)
+    ended, said = lab.end(step)
+    assert (ended, said) == lab.end(step, "env")
+    assert one_error(said).startswith("There is no model called 'nobody'.")
+    assert ended == 1

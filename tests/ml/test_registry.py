@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import shutil
 import socket
@@ -21,6 +22,8 @@ from mlflow.entities.model_registry.model_version_search import ModelVersionSear
 from mlflow.store._unity_catalog.registry.rest_store import _require_arg_unspecified
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.telemetry.utils import is_telemetry_disabled
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from lakehouse.errors import LakehouseError
@@ -285,6 +288,28 @@ def test_a_database_that_is_none_is_said(gold: Path) -> None:
     (gold / "mlflow.db").write_text("not a database")
     with pytest.raises(LakehouseError, match=f"The model registry in {gold} cannot be used"):
         Registry(gold).versions("mean")
+
+
+def test_a_database_is_there_when_all_of_it_is(gold: Path) -> None:
+    """Whoever is killed while it is made leaves no half of it in its place, and the next begins anew."""
+    half = gold / ".mlflow.db.new"
+    with contextlib.closing(sqlite3.connect(half)) as connection:
+        connection.execute("create table trace_info (there_already text)")
+    there = []
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def look(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.lstrip().startswith(("CREATE", "ALTER", "DROP")):
+            there.append((gold / "mlflow.db").exists())
+
+    try:
+        Registry(gold)._client()
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    assert len(there) > 100
+    assert not any(there)
+    assert not half.exists()
+    assert Registry(gold).versions("mean") == []
 
 
 def test_a_database_that_another_program_writes_to_is_said(registry: Registry) -> None:

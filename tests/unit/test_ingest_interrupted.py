@@ -67,6 +67,23 @@ def test_lost_deliveries_are_refused_and_no_earlier_row_is_removed(files: Path, 
     assert rows(warehouse, SELLERS) == before
 
 
+def test_a_delivery_whose_rows_are_lost_is_missed_and_can_be_taken_in_again(files: Path, warehouse: Path) -> None:
+    """A machine that loses its power may leave the newest entry of a log empty, which is read as if it were none."""
+    take_in(files, warehouse)
+    add_lines(files / SELLERS, b"new,01000,manaus,AM")
+    take_in(files, warehouse)
+    before, delivered = rows(warehouse, SELLERS), (files / SELLERS).read_bytes()
+    sellers = warehouse / "bronze" / "sellers"
+    max((sellers / "_delta_log").glob("*.json")).write_bytes(b"")
+    add_lines(files / SELLERS, b"newer,01000,manaus,AM")
+    lacks = rf"bronze\.sellers at {sellers} lacks 1 of its 2 deliveries\. Bring {sellers} back"
+    with pytest.raises(LakehouseError, match=lacks):
+        take_in(files, warehouse)
+    (files / SELLERS).write_bytes(delivered)
+    take_in(files, warehouse)
+    assert [row["_source_row"] for row in rows(warehouse, SELLERS)] == [row["_source_row"] for row in before]
+
+
 def forget_the_delivery(warehouse: Path) -> None:
     catalog.open_delta(warehouse, DELIVERIES).delete("table_name = 'sellers'")
 
