@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlparse
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
@@ -157,10 +157,10 @@ def _plain_link(warehouse: Path) -> Path:
 
 
 def register_all(session: SparkSession, engine: str, warehouse: Path) -> None:
-    """Make all schemas and all tables on disk known to a fresh session.
+    """Make all schemas and tables on disk known to a fresh session, which may share its catalog with earlier ones.
 
     Raises:
-        LakehouseError: a table's log cannot be read.
+        LakehouseError: a table's log cannot be read, or the catalog is of another warehouse.
     """
     for schema in SCHEMAS:
         create_schema(session, engine, warehouse, schema)
@@ -172,6 +172,13 @@ def create_schema(session: SparkSession, engine: str, warehouse: Path, schema: s
     """Create a schema over its folder, so that tables made in it outlive the session."""
     location = engine_folder(engine, warehouse) / schema
     session.sql(f"create schema if not exists {quote(schema)} location {_literal(location)}")
+    if engine == "spark":
+        there = Path(unquote(urlparse(session.catalog.getDatabase(schema).locationUri).path))
+        if there.resolve() != location.resolve():
+            raise LakehouseError(
+                f"This Spark server holds the tables of {there.parent}, and not those of {warehouse}.",
+                "Start another one for this warehouse; the sessions of a server share one catalog.",
+            )
 
 
 def register(session: SparkSession, engine: str, warehouse: Path, table: TableName) -> None:
@@ -190,8 +197,9 @@ def register(session: SparkSession, engine: str, warehouse: Path, table: TableNa
         layout = f"({columns}) using delta"
         if partitions:
             layout += f" partitioned by ({', '.join(map(quote, partitions))})"
-    session.sql(f"drop table if exists {table.quoted}")
-    session.sql(f"create table {table.quoted} {layout} location {_literal(location)}")
+        session.sql(f"drop table if exists {table.quoted}")
+    # Another session of the same Spark may have made it, and to drop it here would take its files away.
+    session.sql(f"create table if not exists {table.quoted} {layout} location {_literal(location)}")
 
 
 def drop(session: SparkSession, warehouse: Path, table: TableName) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +15,9 @@ from lakehouse.catalog import TableName
 from lakehouse.dbt_runner import DbtFailed
 from lakehouse.errors import LakehouseError
 from lakehouse.session import close_session, open_session
+from lakehouse.settings import ROOT
+from tests.delta import query
+from tests.runs import SHORT_SPARK, environment_for
 
 
 def write(warehouse: Path, name: str, rows: pa.Table) -> None:
@@ -52,6 +57,42 @@ def test_any_folder_name_will_do(folder: str, tmp_path: Path) -> None:
     close_session("local", warehouse)
     assert open_session("local", warehouse).table("gold.things").collect() == [(7,)]
     assert [entry.name for entry in tmp_path.iterdir()] == [folder]
+
+
+TWICE = """
+import sys
+from pathlib import Path
+from lakehouse import catalog, session
+from lakehouse.errors import LakehouseError
+warehouse, other = map(Path, sys.argv[1:])
+spark = session.open_session("spark", warehouse)
+spark.sql("select 7 as a").write.saveAsTable("gold.things", "delta")
+catalog.register_all(spark, "spark", warehouse)
+print(spark.table("gold.things").collect())
+try:
+    catalog.register_all(spark, "spark", other)
+except LakehouseError as error:
+    print(error)
+"""
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+@pytest.mark.usefixtures("java")
+def test_who_comes_to_a_spark_with_tables_of_others_takes_none_away(tmp_path: Path) -> None:
+    """A Spark server is there for many commands, and its catalog for all their sessions."""
+    warehouse, other = tmp_path / "an armazém", tmp_path / "other"
+    run = subprocess.run(
+        [sys.executable, "-c", TWICE, str(warehouse), str(other)],
+        env=environment_for(warehouse, **SHORT_SPARK),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert "[Row(a=7)]" in run.stdout
+    assert f"This Spark server holds the tables of {warehouse}, and not those of {other}." in run.stdout
+    assert query(warehouse, "select a from gold__things") == [{"a": 7}]
 
 
 def test_a_folder_without_a_commit_is_no_table(warehouse: Path) -> None:
