@@ -14,7 +14,7 @@ from lakehouse.settings import ROOT
 from ml import threads
 
 AT_THE_EDGE = {"data.py", "registry.py", "steps.py"}
-BELOW = {"appender", "catalog", "errors", "lock", "session", "settings", "tables"}
+BELOW = {"appender", "catalog", "errors", "lock", "replacing", "session", "settings", "tables"}
 FILES = sorted((ROOT / "ml").rglob("*.py"))
 
 
