@@ -17,7 +17,7 @@ help: ## Show this list.
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with PYTHON=..."; exit 1; }
-	@echo "Setting up .venv (about 3 GB; a few minutes, once)"
+	@echo "Setting up .venv (about 3.5 GB; a few minutes, once)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.9.13
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock
@@ -37,7 +37,7 @@ endif
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
 	@$(BIN)/python -m pytest $(PARALLEL)
 
-chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. About an hour; as root for the disks.
+chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. About an hour by estimate; as root for the disks.
 	@$(BIN)/python -m pytest -m chaos
 
 parity: .venv/.installed ## Other ways to the same tables, on the real shop: Apache Spark, a cluster, a session as on Databricks. Needs Java 17.

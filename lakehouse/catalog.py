@@ -185,9 +185,9 @@ def register(session: SparkSession, engine: str, warehouse: Path, table: TableNa
     """Make one table on disk known, or known anew after its schema has changed."""
     delta = open_delta(warehouse, table)
     location = table.path(engine_folder(engine, warehouse))
-    partitions = delta.metadata().partition_columns
     layout = "using delta"
     if engine == "local":
+        partitions = delta.metadata().partition_columns
         # Spark reads the log itself; the embedded engine describes only what it is told, partitions last.
         fields = StructType.fromJson(json.loads(delta.schema().to_json())).fields
         columns = ", ".join(
