@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from dbt.adapters.lakehouse.connections import INCREMENTS
 
 from tests.dbt.small_project import Project, incremental, messages, values
 
@@ -26,6 +27,15 @@ def test_a_second_run_updates_by_key_and_inserts_the_rest_in_one_commit(project:
     build(project, incremental(), OLD)
     build(project, incremental(), values("(2, 'changed'), (3, 'new')", "id, s"))
     assert (project.version("t"), project.rows("t")) == (1, [(1, "a"), (2, "changed"), (3, "new")])
+
+
+def test_the_rows_of_an_increment_leave_nothing_behind(project: Project) -> None:
+    build(project, incremental(), OLD)
+    killed = project.warehouse / INCREMENTS / "t__dbt_tmp"
+    killed.mkdir(parents=True)
+    build(project, incremental(), values("(2, 'changed')", "id, s"))
+    assert project.rows("t") == [(1, "a"), (2, "changed")]
+    assert not killed.parent.exists()
 
 
 def test_is_incremental_is_true_after_a_fresh_start_and_false_with_full_refresh(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 from dbt.adapters.contracts.connection import Connection, ConnectionState
 from dbt.adapters.exceptions import FailedToConnectError
@@ -35,6 +37,11 @@ REPLACE_TABLE = re.compile(
     r"(?:partitioned by \((?P<partitions>[^)]*)\)\s+)?as\s(?P<query>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+# And for the rows of an increment, which are in a folder of the warehouse until they are merged.
+STAGE_ROWS = re.compile(
+    r"\s*(?:/\*.*?\*/\s*)?create temporary table (?P<view>\S+)\s+as\s(?P<query>.*)", re.IGNORECASE | re.DOTALL
+)
+INCREMENTS = ".increments"
 
 
 @dataclass
@@ -68,17 +75,28 @@ class LakehouseCredentials(SparkCredentials):
 class LakehouseCursor(Cursor):
     """dbt-spark's session cursor on our session; replaces tables through the DataFrame writer."""
 
-    def __init__(self, spark: SparkSession) -> None:
+    def __init__(self, spark: SparkSession, credentials: LakehouseCredentials) -> None:
         super().__init__()
         self._spark = spark
+        self._credentials = credentials
 
     def execute(self, sql: str, *parameters: Any) -> None:
         self._rows = self._df = None
         if replacement := REPLACE_TABLE.fullmatch(sql):
             partitions = [name.strip() for name in (replacement["partitions"] or "").split(",") if name.strip()]
             replace_table(self._spark.sql(replacement["query"]), replacement["table"], partitions)
+        elif staged := STAGE_ROWS.fullmatch(sql):
+            self._stage(staged["view"], self._spark.sql(staged["query"]))
         else:
             self._df = self._spark.sql(sql)
+
+    def _stage(self, view: str, rows: DataFrame) -> None:
+        """Make a view of the rows to merge; the embedded engine asks for those of a MERGE up to four times."""
+        if self._credentials.engine == "local":
+            path = str(catalog.engine_folder("local", self._credentials.warehouse) / INCREMENTS / uuid4().hex)
+            rows.write.format("delta").save(path)
+            rows = self._spark.read.format("delta").load(path)
+        rows.createOrReplaceTempView(view.strip("`"))
 
     def fetchall(self) -> list[Any] | None:
         # DataFrame.collect would move timestamps from UTC into the time zone of this machine.
@@ -94,6 +112,7 @@ class LakehouseConnectionManager(SparkConnectionManager):
     TYPE = "lakehouse"
     _guard = threading.Lock()
     _write_lock: FileLock | None = None
+    _staging: Path
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
@@ -106,7 +125,8 @@ class LakehouseConnectionManager(SparkConnectionManager):
         except errors.LakehouseError as error:
             connection.state = ConnectionState.FAIL
             raise FailedToConnectError(str(error)) from error
-        maker = SimpleNamespace(cursor=partial(LakehouseCursor, spark))  # all that the wrapper asks for
+        cursor = partial(LakehouseCursor, spark, connection.credentials)
+        maker = SimpleNamespace(cursor=cursor)  # all that the wrapper asks for
         connection.handle = SessionConnectionWrapper(maker)  # type: ignore[arg-type]
         connection.state = ConnectionState.OPEN
         return connection
@@ -120,11 +140,19 @@ class LakehouseConnectionManager(SparkConnectionManager):
             ):
                 catalog.prepare(warehouse)
                 cls._write_lock = lock.acquire_write(warehouse)
+                cls._staging = warehouse / INCREMENTS
+                shutil.rmtree(cls._staging, ignore_errors=True)  # of a command that was killed
+
+    @classmethod
+    def is_writing(cls) -> bool:
+        """Whether this command holds the write lock."""
+        return cls._write_lock is not None
 
     def cleanup_all(self) -> None:
         super().cleanup_all()
         with self._guard:
             if self._write_lock is not None:
+                shutil.rmtree(self._staging, ignore_errors=True)
                 self._write_lock.release()
                 type(self)._write_lock = None
 

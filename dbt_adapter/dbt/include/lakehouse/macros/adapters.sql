@@ -1,4 +1,5 @@
-{# Replaces a table in one commit, schema included; the cursor hands it to the DataFrame writer.
+{# Replaces a table in one commit, schema included; the cursor hands it to the DataFrame writer. It keeps the rows of an
+   increment until they are merged, too: neither engine has temporary tables.
    The contract is checked for the rows of an incremental run too, which dbt-spark leaves out. #}
 {% macro lakehouse__create_table_as(temporary, relation, compiled_code, language='sql') -%}
   {%- if language == 'python' -%}
@@ -15,7 +16,10 @@ write_model(model(dbtObj(spark.table), spark), "{{ relation }}", {{ (config.get(
       {%- do assert_columns_equivalent(compiled_code) -%}
       {%- set compiled_code = get_select_subquery(compiled_code) -%}
     {%- endif -%}
-    {%- if temporary -%}
+    {%- if temporary and model.resource_type == 'model' -%}
+      create temporary table {{ relation }} as
+      {{ compiled_code }}
+    {%- elif temporary -%}
       create or replace temporary view {{ relation }} as
       {{ compiled_code }}
     {%- else -%}
