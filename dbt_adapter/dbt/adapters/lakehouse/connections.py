@@ -143,11 +143,6 @@ class LakehouseConnectionManager(SparkConnectionManager):
                 cls._staging = warehouse / INCREMENTS
                 shutil.rmtree(cls._staging, ignore_errors=True)  # of a command that was killed
 
-    @classmethod
-    def is_writing(cls) -> bool:
-        """Whether this command holds the write lock."""
-        return cls._write_lock is not None
-
     def cleanup_all(self) -> None:
         super().cleanup_all()
         with self._guard:
