@@ -29,7 +29,6 @@ GENERAL = {"GNU General Public License (GPL)", "OSI Approved"}
 BY_HAND = {
     "databricks-bundles": "LicenseRef-Databricks",
     "huey": "MIT",
-    "nvidia-nccl-cu13": "BSD-3-Clause",
     "pywin32": "PSF-2.0",
     "skops": "MIT",
     "tzdata": "Apache-2.0",
@@ -55,7 +54,6 @@ packages is copied into the repository; the pages hold a bundle of Vega, whose l
 SPECIAL = {
     "databricks-bundles": "checks the Databricks job in the tests, under Databricks' own licence; nothing that runs "
     "needs it",
-    "nvidia-nccl-cu12": "comes with XGBoost on Linux, under NVIDIA's own licence, and is loaded on a GPU only",
     "text-unidecode": "may be used under the Artistic License instead of the GPL",
 }
 """Packages under another licence than those that are allowed, and why they are here."""
