@@ -37,7 +37,7 @@ endif
 test: .venv/.installed ## Set up and run all tests; those that need the Olist archive or Java skip with a reason.
 	@$(BIN)/python -m pytest $(PARALLEL)
 
-chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. About an hour by estimate; as root for the disks.
+chaos: .venv/.installed ## What goes wrong: 100 kills, full and read-only disks, two at once, a clock put back, damaged tables. About an hour; as root for the disks.
 	@$(BIN)/python -m pytest -m chaos
 
 parity: .venv/.installed ## Other ways to the same tables, on the real shop: Apache Spark, a cluster, a session as on Databricks. Needs Java 17.

@@ -102,6 +102,11 @@ def open_delta(warehouse: Path, table: TableName) -> DeltaTable:
     """
     path = table.path(warehouse)
     try:
+        # A machine that loses its power may leave such a one; Delta would read on as if it had never been.
+        if empty := [
+            entry.name for entry in sorted((path / "_delta_log").glob("*.json")) if not entry.stat().st_size
+        ]:
+            raise DeltaError(f"the entry {empty[0]} of its log is empty")
         return DeltaTable(path)
     except (DeltaError, OSError) as error:
         raise LakehouseError(

@@ -7,6 +7,7 @@ so on, as everywhere. Works on any Spark with Delta Lake, which is where it is t
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from lakehouse.errors import LakehouseError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+RUNTIME = "DATABRICKS_RUNTIME_VERSION"
+"""Set on all compute of Databricks."""
 LAYER = re.compile(rf"(?<![\w.])(`?)({'|'.join(settings.SCHEMAS)})\1\.(?=[`\w])")
 """A layer's name before that of a table."""
 
@@ -165,15 +168,30 @@ class Unity:
 @functools.cache
 def opened() -> Unity:
     """The tables of the profile ``databricks``, by the session of the job, or of Databricks Connect where that is
-    installed; one per process."""
+    installed; one per process.
+
+    Raises:
+        LakehouseError: this is no job there, and Databricks Connect is missing or finds no compute.
+    """
     try:
         from databricks.connect import DatabricksSession
     except ImportError:
+        if RUNTIME not in os.environ:
+            raise LakehouseError(
+                "The target databricks needs a session there, and this is not a job of Databricks.",
+                "Start the job (docs/production.md), or install databricks-connect in an environment of its own.",
+            ) from None
         from pyspark.sql import SparkSession
 
         spark = SparkSession.builder.getOrCreate()
     else:
-        spark = cast("SparkSession", DatabricksSession.builder.getOrCreate())
+        try:
+            spark = cast("SparkSession", DatabricksSession.builder.getOrCreate())
+        except Exception as error:  # each way of not being configured has an exception of its own
+            raise LakehouseError(
+                f"Databricks Connect opened no session: {str(error).splitlines()[0].rstrip('.')}.",
+                "DATABRICKS_HOST, and DATABRICKS_CLUSTER_ID or DATABRICKS_SERVERLESS_COMPUTE_ID, say where to.",
+            ) from error
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.sql(f"use catalog {quote(settings.databricks_catalog())}")
     return Unity(spark)

@@ -45,8 +45,8 @@ SEVERAL_COMMITS = {TableName("bronze", "deliveries"), TableName("bronze", "rejec
 """Tables to which a step adds row by row or model by model: between two commits they hold a part of what is added."""
 TIMES = ("_ingested_at", "scored_at")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?")
-NOT_COMPARED = re.compile(r"quality/|dbt_docs\.html|\.")
-"""Pages that tell of every run that there was, and hidden files."""
+NOT_COMPARED = re.compile(r"quality/|(dbt_docs|index|lineage)\.html|\.")
+"""Pages that tell of every run that there was, or of how many checks had an earlier one; and hidden files."""
 REVIEWS = "olist_order_reviews_dataset.csv"
 
 Tables = dict[TableName, pa.Table]

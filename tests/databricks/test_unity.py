@@ -6,14 +6,18 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from expectations import results
-from lakehouse import catalog, settings, tables
+from lakehouse import catalog, cli, settings, tables, unity
 from lakehouse.catalog import MARKER, TableName
+from lakehouse.errors import LakehouseError
 from lakehouse.ingest import ingest
 from lakehouse.unity import LAYER
 from tests.delta import content
@@ -33,6 +37,44 @@ def test_layers_have_the_names_of_the_profile(query: str, sent: str | None) -> N
     found = LAYER.sub(lambda layer: f"`dev_{layer[2]}`.", query)
     # An alias like a layer would be taken for one, so none of the suites may have it.
     assert found == (sent or "select `dev_gold`.x from `dev_gold`.orders as gold")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that is none of Databricks."""
+    monkeypatch.delenv(unity.RUNTIME, raising=False)
+    unity.opened.cache_clear()
+    yield
+    unity.opened.cache_clear()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_machine_elsewhere_starts_no_spark_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(SystemExit) as end,
+        mock.patch.object(sys, "argv", ["lakehouse", "build", "--target", "databricks"]),
+    ):
+        cli.main()
+    said = capsys.readouterr().err
+    assert (end.value.code, said.partition("\n")[0]) == (
+        1,
+        "error: The target databricks needs a session there, and this is not a job of Databricks.",
+    )
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_databricks_connect_without_compute_is_told_in_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package cannot be installed beside PySpark, so a stand-in says what it says."""
+    package = ModuleType("databricks.connect")
+    package.DatabricksSession = mock.MagicMock()  # type: ignore[attr-defined]
+    package.DatabricksSession.builder.getOrCreate.side_effect = Exception(
+        "Cluster id or serverless are required.\nMore"
+    )
+    monkeypatch.setitem(sys.modules, "databricks.connect", package)
+    with pytest.raises(
+        LakehouseError, match=r"opened no session: Cluster id or serverless are required\. DATABRICKS_HOST"
+    ):
+        unity.opened()
 
 
 @pytest.mark.parity

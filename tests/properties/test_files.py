@@ -75,6 +75,16 @@ def test_a_parquet_file_of_any_bytes() -> None:
     FEW(PARQUET(reads_parquet))()
 
 
+def test_a_parquet_file_whose_column_is_called_no_text() -> None:
+    content = parquet().replace(b"\x02id", b"\x02i\x80")
+    assert content != parquet()
+    with (
+        pytest.raises(LakehouseError, match=r"a\.parquet is not a whole Parquet file: 'utf-8' codec can't decode"),
+        open_parquet(io.BytesIO(content), "a.parquet"),
+    ):
+        pass
+
+
 @pytest.mark.chaos
 def test_many_csv_files_of_any_bytes() -> None:
     MANY(CSV(reads_csv))()

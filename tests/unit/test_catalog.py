@@ -110,6 +110,21 @@ def test_a_damaged_log_is_named(warehouse: Path) -> None:
         open_session("local", warehouse)
 
 
+@pytest.mark.parametrize("commits", [1, 2])
+def test_an_empty_entry_of_a_log_is_named(commits: int, warehouse: Path) -> None:
+    """The checksum beside the first holds all that is needed to read on without it, and the engine cannot."""
+    for number in range(commits):
+        open_session("local", warehouse).sql(f"select {number} as a").write.format("delta").mode(
+            "overwrite"
+        ).saveAsTable("gold.things")
+    close_session("local", warehouse)
+    max((warehouse / "gold/things/_delta_log").glob("*.json")).write_bytes(b"")
+    with pytest.raises(
+        LakehouseError, match=rf"cannot be read: the entry 0*{commits - 1}\.json of its log is empty\."
+    ):
+        open_session("local", warehouse)
+
+
 def test_register_again_after_the_schema_changed(warehouse: Path) -> None:
     write(warehouse, "gold.things", pa.table({"a": [1]}))
     session = open_session("local", warehouse)

@@ -68,13 +68,13 @@ def test_lost_deliveries_are_refused_and_no_earlier_row_is_removed(files: Path, 
 
 
 def test_a_delivery_whose_rows_are_lost_is_missed_and_can_be_taken_in_again(files: Path, warehouse: Path) -> None:
-    """A machine that loses its power may leave the newest entry of a log empty, which is read as if it were none."""
+    """As in a folder that was brought back from a copy older than the rest."""
     take_in(files, warehouse)
     add_lines(files / SELLERS, b"new,01000,manaus,AM")
     take_in(files, warehouse)
     before, delivered = rows(warehouse, SELLERS), (files / SELLERS).read_bytes()
     sellers = warehouse / "bronze" / "sellers"
-    max((sellers / "_delta_log").glob("*.json")).write_bytes(b"")
+    max((sellers / "_delta_log").glob("*.json")).unlink()
     add_lines(files / SELLERS, b"newer,01000,manaus,AM")
     lacks = rf"bronze\.sellers at {sellers} lacks 1 of its 2 deliveries\. Bring {sellers} back"
     with pytest.raises(LakehouseError, match=lacks):
