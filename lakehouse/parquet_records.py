@@ -39,7 +39,7 @@ def open_parquet(stream: IO[bytes], name: str) -> Iterator[pq.ParquetFile]:
                     f"{name} has a nested column: {', '.join(nested)}.", "Deliver plain columns, one value a field."
                 )
             yield file
-        except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
+        except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
             raise LakehouseError(
                 f"{name} is not a whole Parquet file: {str(error).splitlines()[0].rstrip('.')}.",
                 "Deliver the file again.",
