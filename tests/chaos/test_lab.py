@@ -23,7 +23,7 @@ def lab(tmp_path: Path) -> Lab:
         catalog.prepare(warehouse)
         for name in ("silver/orders", "bronze/deliveries"):
             write_deltalake(warehouse / name, pa.table({"id": rows}))
-        page = warehouse.parent / "site" / "index.html"
+        page = warehouse.parent / "site" / "executive.html"
         page.parent.mkdir()
         page.write_text(f"<html>{state} at 2026-01-01 10:0{state}</html>\n")
     shutil.copytree(tmp_path / "states" / "0", tmp_path / "home")
@@ -44,11 +44,11 @@ def test_an_old_state_and_a_new_one_are_whole(lab: Lab) -> None:
 def test_what_is_neither_is_told(lab: Lab) -> None:
     rewrite(lab, "silver/orders", [1, 2])
     rewrite(lab, "bronze/deliveries", [1, 7])
-    (lab.site / "index.html").write_text("<html>1 at")
+    (lab.site / "executive.html").write_text("<html>1 at")
     assert lab.torn(STEP) == [
         "bronze.deliveries is neither old nor new: 2 rows",
         "silver.orders is neither old nor new: 2 rows",
-        "index.html has no end",
+        "executive.html has no end",
     ]
     shutil.rmtree(lab.warehouse / "silver" / "orders")
     assert "silver.orders is gone" in lab.torn(STEP)
@@ -62,11 +62,11 @@ def test_a_table_that_cannot_be_read_stops_the_look(lab: Lab) -> None:
 
 
 def test_what_differs_from_a_state_is_told_but_for_times(lab: Lab) -> None:
-    (lab.site / "index.html").write_text("<html>0 at 2031-01-01 23:59</html>\n")
+    (lab.site / "executive.html").write_text("<html>0 at 2031-01-01 23:59</html>\n")
     assert lab.changed(0) == []
-    (lab.site / "index.html").write_text("<html>2 at 2031-01-01 23:59</html>\n")
+    (lab.site / "executive.html").write_text("<html>2 at 2031-01-01 23:59</html>\n")
     rewrite(lab, "silver/orders", [1, 2, 3])
-    assert lab.changed(0) == ["silver.orders has 1 rows, or 3", "site/index.html differs"]
+    assert lab.changed(0) == ["silver.orders has 1 rows, or 3", "site/executive.html differs"]
 
 
 @pytest.mark.parametrize(
