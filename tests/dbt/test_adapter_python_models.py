@@ -46,6 +46,7 @@ def numbers(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_functions_above_the_model_run_in_workers_and_are_each_models_own(numbers: Project) -> None:
     numbers.python_model("by_one", WITH_HELPERS.format(step=1))
     numbers.python_model("by_ten", WITH_HELPERS.format(step=10))

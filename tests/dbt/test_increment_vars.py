@@ -48,6 +48,7 @@ def answer(macro: str, *words: str, **variables: str) -> Any:
     return returned.value.args[0]
 
 
+@pytest.mark.slow
 def test_dbt_takes_the_vars_and_explains_them(project: Project) -> None:
     """One of each kind through dbt itself."""
     shutil.copy(MACROS, project.folder / "macros")

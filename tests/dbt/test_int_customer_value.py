@@ -161,6 +161,7 @@ def test_expected_purchases_grow_with_the_horizon_and_stay_below_the_rate(
     assert short <= model.probability_alive(parameters, *history) * without_leaving * (1 + 1e-6)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(histories(), st.integers(1, 1000)), min_size=1, max_size=12), st.randoms())
 @settings(deadline=None, max_examples=50)
 def test_small_shops_are_fitted_and_the_order_of_rows_does_not_matter(
@@ -263,6 +264,7 @@ def test_expected_value_lies_between_the_persons_and_the_populations(
     assert scaled == pytest.approx(once * scale)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(2, 6), near(1, 1000), st.integers(1, 100)), min_size=1, max_size=10))
 @settings(deadline=None, max_examples=50)
 def test_the_fit_of_spend_follows_the_currency(rows: list[tuple[int, float, int]]) -> None:

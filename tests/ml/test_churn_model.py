@@ -166,6 +166,7 @@ def test_a_model_that_has_seen_the_test_dates_is_not_tested_on_them(
     assert model.evaluate(folder, telling, earlier) == {}
 
 
+@pytest.mark.slow
 def test_another_future_changes_nothing_that_was_learnt(telling: dict[str, pd.DataFrame]) -> None:
     at = DATES[-9]
     frame = telling["churn_examples"]
@@ -250,6 +251,7 @@ def test_figures_show_both_paths(admitted: Candidate) -> None:
     assert [label.split(",")[0] for label in labels] == ["model", "rfm_risk", "true"]
 
 
+@pytest.mark.slow
 def test_the_call_list_is_judged_against_simpler_rankings(telling: dict[str, pd.DataFrame]) -> None:
     examples = Examples.of(telling["churn_examples"], "generated")
     learnt = evaluation.learn_all(examples, DATES[-1], SETTINGS, SEED)

@@ -74,6 +74,7 @@ def test_a_walk_is_what_would_have_been_said_at_each_origin() -> None:
     assert early.forecasts.tobytes() == whole.forecasts[:31].tobytes()
 
 
+@pytest.mark.slow
 def test_a_row_a_model_series_origin_and_horizon() -> None:
     panel = three()
     rows = frame(rolling_origin(panel, QUICK))

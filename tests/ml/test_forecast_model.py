@@ -161,6 +161,7 @@ def test_incomplete_weeks_are_never_used(
         pd.testing.assert_frame_equal(rows, scored[name], check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_baseline_that_was_chosen_is_what_is_served(frames: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     (tmp_path / model.FILE).write_text(json.dumps({"champion": "mean_12", "seed": 1}))
     rows = model.score(tmp_path, frames, SETTINGS)["revenue_forecast"]

@@ -104,6 +104,7 @@ def test_weights_are_positive_and_sum_to_one(seed: int, weeks: int) -> None:
         assert model.weights.sum(axis=1) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_without_errors_all_experts_are_trusted_alike_and_then_the_one_that_was_right() -> None:
     panel, model = planted(2, 120, noise=0.15, stays=0.0, growth=0, season=0, black_friday=0).panel, Reversion()
     model.forecast(panel.until(20))

@@ -39,6 +39,7 @@ print(idle.sql("select 7 as a").collect())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", ["1", None])
 def test_a_session_outlives_a_long_pause(seconds: str | None, warehouse: Path) -> None:
     """Five minutes are the engine's own limit; with a limit of one second a pause of four shows that it is heard."""
