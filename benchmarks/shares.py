@@ -25,7 +25,7 @@ SHARES = {
     "files into Bronze": ("lakehouse.ingest", "take_in"),
     "dbt: reading the project": ("dbt.parser.manifest", "ManifestLoader.get_full_manifest"),
     NODES: ("dbt.task.runnable", "GraphRunnableTask.run_queue"),
-    "dbt: all else": ("lakehouse.dbt_runner", "run_dbt"),
+    "dbt: all else": ("lakehouse.dbt_runner", "Project.run"),
     "checks: measuring": ("expectations.measuring", "measure"),
     "checks: judging": ("expectations.judging", "judge"),
     "checks: pages": ("expectations.docs", "write"),
