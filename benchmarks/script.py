@@ -27,16 +27,15 @@ def on_engine(script: Sequence[Statement], warehouse: Path, folder: Path) -> lis
         warehouse: is built; is only read.
         folder: for the tables.
     """
-    from dbt.adapters.lakehouse.connections import replace_table
-
     from lakehouse import session
+    from lakehouse.engine import replace_table
 
     engine = session.open_session("local", warehouse)
     engine.sql(f"create schema if not exists {SCHEMA} location '{folder}'")
     found = []
     for statement in script:
         began, worked = time.perf_counter(), time.process_time()
-        replace_table(engine.sql(statement.query), f"{SCHEMA}.{statement.table.replace('.', '_')}", [])
+        replace_table(engine.sql(statement.query), f"{SCHEMA}.{statement.table.replace('.', '_')}", [], "benchmark")
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - worked
         counted = engine.table(f"{SCHEMA}.{statement.table.replace('.', '_')}").count()
         found.append(Timed(statement.table, seconds, cpu_seconds, counted))

@@ -76,7 +76,7 @@ def test_the_freshness_of_a_source_is_judged_by_its_timestamps(project: Project,
     assert statuses(result) == {"delivered": status}
 
 
-def test_the_adapter_stays_small() -> None:
+def test_the_adapter_stays_under_four_hundred_lines() -> None:
     files = [path for path in ADAPTER.rglob("*") if path.suffix in {".py", ".sql"}]
-    assert sum(len(path.read_text().splitlines()) for path in files) < 450
+    assert sum(len(path.read_text().splitlines()) for path in files) < 400
     assert len(files) > 5

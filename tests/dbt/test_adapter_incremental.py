@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from dbt.adapters.lakehouse.connections import INCREMENTS
 
+from lakehouse.engine import INCREMENTS
 from tests.dbt.small_project import Project, incremental, messages, values
 
 OLD = values("(1, 'a'), (2, 'b')", "id, s")

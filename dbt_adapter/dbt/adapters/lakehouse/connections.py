@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
 
 from dbt.adapters.contracts.connection import Connection, ConnectionState
 from dbt.adapters.exceptions import FailedToConnectError
@@ -23,10 +21,9 @@ from dbt_common.exceptions import DbtDatabaseError
 from dbt_common.invocation import get_invocation_id
 from filelock import FileLock
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql import SparkSession
 
-from lakehouse import catalog, errors, lock, session, settings
+from lakehouse import catalog, engine, errors, lock, session, settings
 
 WRITING_COMMANDS = {"build", "run", "seed", "snapshot", "clone", "retry", "run-operation"}
 
@@ -41,7 +38,6 @@ REPLACE_TABLE = re.compile(
 STAGE_ROWS = re.compile(
     r"\s*(?:/\*.*?\*/\s*)?create temporary table (?P<view>\S+)\s+as\s(?P<query>.*)", re.IGNORECASE | re.DOTALL
 )
-INCREMENTS = ".increments"
 
 
 @dataclass
@@ -78,25 +74,18 @@ class LakehouseCursor(Cursor):
     def __init__(self, spark: SparkSession, credentials: LakehouseCredentials) -> None:
         super().__init__()
         self._spark = spark
-        self._credentials = credentials
+        self._place = (credentials.engine, credentials.warehouse)
 
     def execute(self, sql: str, *parameters: Any) -> None:
         self._rows = self._df = None
         if replacement := REPLACE_TABLE.fullmatch(sql):
             partitions = [name.strip() for name in (replacement["partitions"] or "").split(",") if name.strip()]
-            replace_table(self._spark.sql(replacement["query"]), replacement["table"], partitions)
+            rows = self._spark.sql(replacement["query"])
+            engine.replace_table(rows, replacement["table"], partitions, get_invocation_id())
         elif staged := STAGE_ROWS.fullmatch(sql):
-            self._stage(staged["view"], self._spark.sql(staged["query"]))
+            engine.keep_rows(self._spark.sql(staged["query"]), staged["view"].strip("`"), *self._place)
         else:
             self._df = self._spark.sql(sql)
-
-    def _stage(self, view: str, rows: DataFrame) -> None:
-        """Make a view of the rows to merge; the embedded engine asks for those of a MERGE up to four times."""
-        if self._credentials.engine == "local":
-            path = str(catalog.engine_folder("local", self._credentials.warehouse) / INCREMENTS / uuid4().hex)
-            rows.write.format("delta").save(path)
-            rows = self._spark.read.format("delta").load(path)
-        rows.createOrReplaceTempView(view.strip("`"))
 
     def fetchall(self) -> list[Any] | None:
         # DataFrame.collect would move timestamps from UTC into the time zone of this machine.
@@ -112,7 +101,7 @@ class LakehouseConnectionManager(SparkConnectionManager):
     TYPE = "lakehouse"
     _guard = threading.Lock()
     _write_lock: FileLock | None = None
-    _staging: Path
+    _warehouse: Path
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
@@ -140,14 +129,14 @@ class LakehouseConnectionManager(SparkConnectionManager):
             ):
                 catalog.prepare(warehouse)
                 cls._write_lock = lock.acquire_write(warehouse)
-                cls._staging = warehouse / INCREMENTS
-                shutil.rmtree(cls._staging, ignore_errors=True)  # of a command that was killed
+                cls._warehouse = warehouse
+                engine.drop_rows(warehouse)  # of a command that was killed
 
     def cleanup_all(self) -> None:
         super().cleanup_all()
         with self._guard:
             if self._write_lock is not None:
-                shutil.rmtree(self._staging, ignore_errors=True)
+                engine.drop_rows(self._warehouse)
                 self._write_lock.release()
                 type(self)._write_lock = None
 
@@ -158,30 +147,4 @@ class LakehouseConnectionManager(SparkConnectionManager):
         except errors.LakehouseError as error:
             raise DbtDatabaseError(str(error)) from error
         except PySparkException as error:
-            raise DbtDatabaseError(explain(error)) from error
-
-
-def explain(error: PySparkException) -> str:
-    """An engine's error in the words a person needs, without the engine's own stack trace."""
-    if errors.is_disk_full(error):
-        return str(errors.disk_full(settings.warehouse()))
-    said = (error.getMessage() or str(error)).split("JVM stacktrace:")[0].strip()
-    if "TABLE_OR_VIEW_NOT_FOUND" in said and not catalog.tables(settings.warehouse(), ["bronze"]):
-        said += "\nBronze is empty: run `lakehouse ingest --path ...` first."
-    return said
-
-
-def replace_table(frame: DataFrame, table: str, partitions: list[str]) -> None:
-    """Replace a Delta table by a frame in one commit, schema included.
-
-    Raises:
-        LakehouseError: a partitioning that could not be registered again.
-    """
-    catalog.check_layout(frame.schema, partitions)
-    # As on Spark, every column may hold nulls. The embedded engine would make those NOT NULL that have
-    # none by the look of this query, and no later merge or snapshot could bring one.
-    nullable = StructType([StructField(field.name, field.dataType) for field in frame.schema])
-    frame = frame.unionAll(frame.sparkSession.createDataFrame([], nullable))
-    # Whoever reads the table can tell which invocation made it.
-    options = {"overwriteSchema": "true", "userMetadata": get_invocation_id()}
-    frame.write.saveAsTable(table, "delta", "overwrite", partitions or None, **options)
+            raise DbtDatabaseError(engine.explain(error)) from error

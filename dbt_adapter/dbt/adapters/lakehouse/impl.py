@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from dbt.adapters.base import BaseRelation, PythonJobHelper, available
 from dbt.adapters.contracts.relation import RelationType
-from dbt.adapters.lakehouse.connections import (
-    LakehouseConnectionManager,
-    LakehouseCredentials,
-    explain,
-    replace_table,
-)
+from dbt.adapters.lakehouse.connections import LakehouseConnectionManager, LakehouseCredentials
 from dbt.adapters.spark.column import SparkColumn
 from dbt.adapters.spark.impl import SparkAdapter
 from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from lakehouse import catalog
+from lakehouse import catalog, engine
 
 if TYPE_CHECKING:
     import agate
@@ -44,7 +40,7 @@ class InProcessPythonJob(PythonJobHelper):
         try:
             exec(compile(code, self._path, "exec"), namespace)  # noqa: S102  # what dbt compiled from the project
         except PySparkException as error:
-            raise DbtRuntimeError(f"The Python model {self._path} failed: {explain(error)}") from error
+            raise DbtRuntimeError(f"The Python model {self._path} failed: {engine.explain(error)}") from error
         except Exception as error:
             raise DbtRuntimeError(f"The Python model {self._path} failed: {type(error).__name__}: {error}") from error
 
@@ -53,7 +49,8 @@ class InProcessPythonJob(PythonJobHelper):
             frame = self._credentials.session().createDataFrame(frame)
         if not isinstance(frame, DataFrame):
             raise TypeError(f"model() returned {type(frame).__name__}, not a Spark or pandas DataFrame")
-        replace_table(frame, table, [partitions] if isinstance(partitions, str) else partitions)
+        partitions = [partitions] if isinstance(partitions, str) else partitions
+        engine.replace_table(frame, table, partitions, get_invocation_id())
 
 
 class LakehouseAdapter(SparkAdapter):
@@ -132,7 +129,7 @@ class LakehouseAdapter(SparkAdapter):
         schema = StructType([StructField(name, StringType()) for name in table.column_names])
         with self.connections.exception_handler(f"seed {relation}"):
             text = self._credentials.session().createDataFrame(rows, schema)
-            replace_table(text.select(columns), str(relation), [])
+            engine.replace_table(text.select(columns), str(relation), [], get_invocation_id())
 
     # --- Python models
 
