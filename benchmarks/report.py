@@ -110,35 +110,27 @@ def growth_table(lines: Sequence[Result], drop: str) -> str:
 
 def exponents(lines: Sequence[Result]) -> str:
     """With which exponent time, processor time and memory of a build grow from scale to scale."""
-    ours = [line for line in lines if line["target"] == "local"]
     found: dict[tuple[float, float], dict[str, Any]] = {}
     for column, heading in COLUMNS.items():
-        for (small, large), exponent in growth.exponents(ours, "build", column).items():
+        for (small, large), exponent in growth.exponents(lines, column).items():
             row = found.setdefault((small, large), {"from": f"{small:g} to {large:g}"})
             row[heading] = f"{exponent:.2f}"
-    return table(
-        list(found.values()), {"from": "exponent of `build`, scale", **{name: name for name in COLUMNS.values()}}
-    )
+    return table(list(found.values()), {"from": "exponent, scale", **{name: name for name in COLUMNS.values()}})
 
 
 def increment(lines: Sequence[Result]) -> str:
     """What a day costs, taken in and built, as a share of all before it."""
-    sums: dict[tuple[float, str], dict[str, float]] = {}
-    for line in lines:
-        if line["what"] in ("ingest", "build") and line["target"] == "local":
-            of_drop = sums.setdefault((line["scale"], line["drop"]), dict.fromkeys(COLUMNS, 0.0))
-            for column in ("seconds", "cpu_seconds"):
-                of_drop[column] += line[column]
+    took = growth.of_builds(lines)
     rows = [
         {
             "scale": f"{scale:g}",
             **{
-                column: f"{100 * sums[scale, 'a day'][column] / before[column]:.0f} %"
+                column: f"{100 * took[scale, 'a day'][column] / before[column]:.0f} %"
                 for column in ("seconds", "cpu_seconds")
             },
         }
-        for (scale, drop), before in sorted(sums.items())
-        if drop == "all before" and (scale, "a day") in sums
+        for (scale, drop), before in took.items()
+        if drop == "all before" and (scale, "a day") in took
     ]
     return table(
         rows, {"scale": "a day beside all before it, scale", "seconds": "seconds", "cpu_seconds": "processor seconds"}
@@ -160,13 +152,10 @@ def picture(folder: Path = results.FOLDER) -> str:
     import altair as alt
     import vl_convert
 
+    found = growth.of_builds(results.read("growth", folder))
     panels = []
     for column, title in (("cpu_seconds", "processor seconds"), ("peak_mb", "peak memory, MB")):
-        rows = [
-            {"scale": line["scale"], "value": line[column], "drop": line["drop"]}
-            for line in results.read("growth", folder)
-            if line["what"] == "build" and line["target"] == "local"
-        ]
+        rows = [{"scale": scale, "value": took[column], "drop": drop} for (scale, drop), took in found.items()]
         axes = alt.Chart(alt.Data(values=rows)).encode(
             x=alt.X("scale:Q", title="scale (1: 100,000 orders)").scale(type="log"),
             y=alt.Y("value:Q", title=title).scale(type="log"),
