@@ -5,6 +5,11 @@
 {#- A repeat rate is drawn toward that of all orders with the weight of this many orders. -#}
 {%- set repeat_days = 90 -%}
 {%- set prior_orders = 100 -%}
+{%- set nothing_of_an_order = [
+    'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'next_purchase_date', 'order_value', 'freight',
+    'items', 'new_products', 'category', 'state', 'product_id', 'seller_id', 'installments', 'has_voucher', 'has_boleto',
+    'order_of_category', 'order_of_day'
+] -%}
 
 with as_of as (
     select * from {{ ref('as_of') }}
@@ -100,6 +105,8 @@ payments as (
 
 -- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
 -- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
+-- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
+-- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
 placed as (
     select
         orders.customer_unique_id,
@@ -116,100 +123,151 @@ placed as (
         coalesce(baskets.new_products, 0) as new_products,
         coalesce(baskets.category, 'unknown') as category,
         baskets.product_id,
-        baskets.seller_id,
-        coalesce(payments.installments, 0) as installments,
-        coalesce(payments.has_voucher, 0) as has_voucher,
-        coalesce(payments.has_boleto, 0) as has_boleto
+        baskets.seller_id
     from orders
     cross join as_of
     inner join customer_ids on orders.customer_id = customer_ids.customer_id
     left join baskets on orders.order_id = baskets.order_id
-    left join payments on orders.order_id = payments.order_id
     where cast(orders.purchased_at as date) <= as_of.reporting_date
 ),
 
-ordered as (
+followed as (
     select
         *,
-        min(purchase_date) over later_orders as next_order_date,
-        min(case when is_purchase then purchase_date end) over later_orders as next_purchase_date,
-        row_number() over (
-            partition by customer_unique_id, category
-            order by purchased_at asc, order_id asc
-        ) as order_of_category,
-        row_number() over (
-            partition by customer_unique_id, purchase_date
-            order by purchased_at asc, order_id asc
-        ) as order_of_day,
         count(*) over (
             partition by customer_unique_id
             order by {{ days_between("date '1970-01-01'", 'purchase_date') }} asc
             range between 1 following and {{ repeat_days }} following
         ) > 0 as is_repeated
     from placed
-    window
-        later_orders as (
-            partition by customer_unique_id
-            order by purchased_at asc, order_id asc
-            rows between 1 following and unbounded following
-        )
+),
+
+ordered as (
+    select
+        placed.*,
+        coalesce(payments.installments, 0) as installments,
+        coalesce(payments.has_voucher, 0) as has_voucher,
+        coalesce(payments.has_boleto, 0) as has_boleto,
+        lead(placed.purchase_date) over (
+            partition by placed.customer_unique_id
+            order by placed.purchased_at asc, placed.order_id asc
+        ) as next_order_date,
+        lead(case when placed.is_purchase then placed.purchase_date end) ignore nulls over (
+            partition by placed.customer_unique_id
+            order by placed.purchased_at asc, placed.order_id asc
+        ) as next_purchase_date,
+        row_number() over (
+            partition by placed.customer_unique_id, placed.category
+            order by placed.purchased_at asc, placed.order_id asc
+        ) as order_of_category,
+        row_number() over (
+            partition by placed.customer_unique_id, placed.purchase_date
+            order by placed.purchased_at asc, placed.order_id asc
+        ) as order_of_day
+    from placed
+    left join payments on placed.order_id = payments.order_id
+),
+
+visits as (
+    select
+        customer_unique_id,
+        cast(event_at as date) as visit_date,
+        cast(greatest(event_at, received_at) as date) as known_on,
+        count(case when event_type = 'product_view' then 1 end) as views,
+        count(case when event_type = 'add_to_cart' then 1 end) as carts,
+        max(event_at) as last_event_at,
+        min(provenance) as behaviour_provenance
+    from events
+    where customer_unique_id is not null
+    group by
+        customer_unique_id,
+        cast(event_at as date),
+        cast(greatest(event_at, received_at) as date)
+),
+
+-- Whatever became known of a person: orders, opinions, days with visits. One pass over all of it, because joining what
+-- each says of a person and a date would hold hundreds of millions of rows.
+news as (
+    select
+        customer_unique_id,
+        purchase_date as known_on,
+        purchase_date,
+        delivery_date,
+        promised_date,
+        next_order_date,
+        next_purchase_date,
+        order_value,
+        freight,
+        items,
+        new_products,
+        category,
+        state,
+        product_id,
+        seller_id,
+        installments,
+        has_voucher,
+        has_boleto,
+        order_of_category,
+        order_of_day,
+        cast(null as int) as review_score,
+        cast(null as date) as visit_date,
+        cast(null as int) as active_days,
+        cast(null as bigint) as views,
+        cast(null as bigint) as carts,
+        cast(null as timestamp) as last_event_at,
+        cast(null as string) as behaviour_provenance
+    from ordered
+    union all
+    select
+        orders.customer_unique_id,
+        cast(greatest(order_reviews.answered_at, orders.purchased_at) as date) as known_on,
+        {% for what in nothing_of_an_order %}
+        null as {{ what }},
+        {% endfor %}
+        order_reviews.review_score,
+        null as visit_date,
+        null as active_days,
+        null as views,
+        null as carts,
+        null as last_event_at,
+        null as behaviour_provenance
+    from order_reviews
+    inner join orders on order_reviews.order_id = orders.order_id
+    where order_reviews.answered_at is not null
+    union all
+    select
+        customer_unique_id,
+        known_on,
+        {% for what in nothing_of_an_order %}
+        null as {{ what }},
+        {% endfor %}
+        null as review_score,
+        visit_date,
+        case when row_number() over (partition by customer_unique_id, visit_date order by known_on asc) = 1 then 1 end
+            as active_days,
+        views,
+        carts,
+        last_event_at,
+        behaviour_provenance
+    from visits
 ),
 
 known as (
     select
-        ordered.customer_unique_id,
-        ordered.purchase_date,
-        ordered.delivery_date,
-        ordered.next_purchase_date,
-        ordered.order_value,
-        ordered.freight,
-        ordered.items,
-        ordered.new_products,
-        ordered.category,
-        ordered.state,
-        ordered.installments,
-        ordered.has_voucher,
-        ordered.has_boleto,
-        ordered.order_of_category,
-        ordered.order_of_day,
+        news.*,
         reference_dates.reference_date,
         reference_dates.reporting_date,
-        reference_dates.reference_date <= coalesce(ordered.next_order_date, date '9999-12-31') as is_last,
-        ordered.delivery_date < reference_dates.reference_date as is_delivered,
+        reference_dates.reference_date <= coalesce(news.next_order_date, date '9999-12-31') as is_last,
+        news.delivery_date < reference_dates.reference_date as is_delivered,
         -- Late is what came after the promised day, and what had not come when that day was over.
-        ordered.promised_date < reference_dates.reference_date
-        and ordered.promised_date < coalesce(ordered.delivery_date, date '9999-12-31') as is_late,
-        -- Whether an order was followed by another is known when all its days are over; whatever became of either.
-        case
-            when date_add(ordered.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
-                then cast(ordered.is_repeated as int)
-        end as repeated,
-        -- Rows are compared with others of the same date and product, and so on. A number stands for the two: rows
-        -- are sorted for each comparison, and texts are slow to sort. Among a million numbers of 64 bits the chance
-        -- that two are alike is one in tens of millions.
-        xxhash64(reference_dates.reference_date, ordered.product_id) as product_key,
-        xxhash64(reference_dates.reference_date, ordered.seller_id) as seller_key,
-        xxhash64(reference_dates.reference_date, ordered.category) as category_key,
-        xxhash64(reference_dates.reference_date, ordered.state) as state_key,
-        ordered.product_id is not null as has_product,
-        ordered.seller_id is not null as has_seller
-    from ordered
-    inner join reference_dates on ordered.purchase_date < reference_dates.reference_date
-),
-
-compared as (
-    select
-        *,
-        count(*) over (partition by product_key) as product_orders,
-        sum(repeated) over (partition by reference_date) as all_repeated,
-        count(repeated) over (partition by reference_date) as all_judged,
-        sum(repeated) over (partition by seller_key) as seller_repeated,
-        count(repeated) over (partition by seller_key) as seller_judged,
-        sum(repeated) over (partition by category_key) as category_repeated,
-        count(repeated) over (partition by category_key) as category_judged,
-        sum(repeated) over (partition by state_key) as state_repeated,
-        count(repeated) over (partition by state_key) as state_judged
-    from known
+        news.promised_date < reference_dates.reference_date
+        and news.promised_date < coalesce(news.delivery_date, date '9999-12-31') as is_late
+    from reference_dates
+    inner join news
+        on
+            news.known_on < reference_dates.reference_date
+            and coalesce(news.visit_date, reference_dates.reference_date)
+            >= date_sub(reference_dates.reference_date, {{ engagement_days }})
 ),
 
 histories as (
@@ -217,7 +275,7 @@ histories as (
         customer_unique_id,
         reference_date,
         reporting_date,
-        count(*) as orders,
+        count(purchase_date) as orders,
         count(case when order_of_day = 1 then 1 end) as order_days,
         min(purchase_date) as first_order_date,
         max(purchase_date) as last_order_date,
@@ -235,60 +293,89 @@ histories as (
         max(case when is_last then order_value end) as last_order_value,
         max(case when is_last then category end) as last_category,
         max(case when is_last then state end) as state,
-        max(case when is_last and has_product then product_orders end) as last_product_orders,
-        max(all_repeated) as all_repeated,
-        max(all_judged) as all_judged,
-        max(case when is_last and has_seller then seller_repeated end) as seller_repeated,
-        max(case when is_last and has_seller then seller_judged end) as seller_judged,
-        max(case when is_last then category_repeated end) as category_repeated,
-        max(case when is_last then category_judged end) as category_judged,
-        max(case when is_last then state_repeated end) as state_repeated,
-        max(case when is_last then state_judged end) as state_judged,
-        max(case when is_last then next_purchase_date end) as next_purchase_date
-    from compared
+        max(case when is_last and product_id is not null then xxhash64(product_id) end) as product_key,
+        max(case when is_last and seller_id is not null then xxhash64(seller_id) end) as seller_key,
+        max(case when is_last then next_purchase_date end) as next_purchase_date,
+        count(review_score) as reviews,
+        sum(review_score) as review_scores,
+        min(review_score) as lowest_review_score,
+        count(active_days) as active_days,
+        sum(views) as views,
+        sum(carts) as carts,
+        max(last_event_at) as last_event_at,
+        min(behaviour_provenance) as behaviour_provenance
+    from known
     group by
         customer_unique_id,
         reference_date,
         reporting_date
 ),
 
-opinions as (
+product_orders as (
     select
-        orders.customer_unique_id,
+        xxhash64(placed.product_id) as product_key,
         reference_dates.reference_date,
-        count(*) as reviews,
-        sum(order_reviews.review_score) as review_scores,
-        min(order_reviews.review_score) as lowest_review_score
-    from order_reviews
-    inner join orders on order_reviews.order_id = orders.order_id
-    inner join reference_dates
-        on
-            cast(greatest(order_reviews.answered_at, orders.purchased_at) as date) < reference_dates.reference_date
-    where order_reviews.answered_at is not null
+        count(*) as orders
+    from reference_dates
+    inner join placed on placed.purchase_date < reference_dates.reference_date
+    where placed.product_id is not null
     group by
-        orders.customer_unique_id,
+        xxhash64(placed.product_id),
         reference_dates.reference_date
 ),
 
-engagement as (
+-- Whether an order was followed by another is known when all its days are over; whatever became of either.
+seller_repeats as (
     select
-        events.customer_unique_id,
+        xxhash64(followed.seller_id) as seller_key,
         reference_dates.reference_date,
-        count(distinct cast(events.event_at as date)) as active_days,
-        count(case when events.event_type = 'product_view' then 1 end) as views,
-        count(case when events.event_type = 'add_to_cart' then 1 end) as carts,
-        max(events.event_at) as last_event_at,
-        min(events.provenance) as behaviour_provenance
-    from events
-    inner join reference_dates
-        on
-            greatest(events.event_at, events.received_at) < cast(reference_dates.reference_date as timestamp)
-            and cast(events.event_at as date)
-            >= date_sub(reference_dates.reference_date, {{ engagement_days }})
-    where events.customer_unique_id is not null
+        sum(cast(followed.is_repeated as int)) as seller_repeated,
+        count(*) as seller_judged
+    from reference_dates
+    inner join followed
+        on date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
+    where followed.seller_id is not null
     group by
-        events.customer_unique_id,
+        xxhash64(followed.seller_id),
         reference_dates.reference_date
+),
+
+repeats as (
+    select
+        followed.category,
+        followed.state,
+        reference_dates.reference_date,
+        sum(
+            case
+                when date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
+                    then cast(followed.is_repeated as int)
+            end
+        ) as repeated,
+        count(
+            case
+                when date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date then 1
+            end
+        ) as judged
+    from reference_dates
+    inner join followed on followed.purchase_date < reference_dates.reference_date
+    group by
+        followed.category,
+        followed.state,
+        reference_dates.reference_date
+),
+
+like_orders as (
+    select
+        category,
+        state,
+        reference_date,
+        sum(repeated) over (partition by reference_date, category) as category_repeated,
+        sum(judged) over (partition by reference_date, category) as category_judged,
+        sum(repeated) over (partition by reference_date, state) as state_repeated,
+        sum(judged) over (partition by reference_date, state) as state_judged,
+        sum(repeated) over (partition by reference_date) as all_repeated,
+        sum(judged) over (partition by reference_date) as all_judged
+    from repeats
 )
 
 select
@@ -307,11 +394,10 @@ select
     cast(histories.products as int) as distinct_products,
     histories.last_category,
     histories.state,
-    cast(coalesce(histories.last_product_orders, 0) as int) as last_product_orders,
+    cast(coalesce(product_orders.orders, 0) as int) as last_product_orders,
     {% for what in ['seller', 'category', 'state'] -%}
     {{ repeat_ratio(
-        'coalesce(histories.' ~ what ~ '_repeated, 0)', 'coalesce(histories.' ~ what ~ '_judged, 0)',
-        'histories.all_repeated', 'histories.all_judged', prior_orders
+        'coalesce(' ~ what ~ '_repeated, 0)', 'coalesce(' ~ what ~ '_judged, 0)', 'all_repeated', 'all_judged', prior_orders
     ) }} as {{ what }}_repeat_ratio,
     {% endfor -%}
     {{ quotient('histories.installments', 'histories.orders', 'decimal(9, 2)') }} as average_installments,
@@ -320,22 +406,32 @@ select
     cast(histories.delivered_orders as int) as delivered_orders,
     cast(histories.late_orders as int) as late_or_overdue_orders,
     {{ quotient('histories.delivery_days', 'histories.delivered_orders', 'decimal(9, 2)') }} as average_delivery_days,
-    cast(coalesce(opinions.reviews, 0) as int) as reviews,
-    {{ quotient('opinions.review_scores', 'opinions.reviews', 'decimal(3, 2)') }} as average_review_score,
-    opinions.lowest_review_score,
-    cast(coalesce(engagement.active_days, 0) as int) as active_days,
-    cast(coalesce(engagement.views, 0) as int) as views,
-    cast(coalesce(engagement.carts, 0) as int) as carts,
-    {{ days_between('engagement.last_event_at', 'histories.reference_date') }} as days_since_last_visit,
-    engagement.behaviour_provenance,
+    cast(histories.reviews as int) as reviews,
+    {{ quotient('histories.review_scores', 'histories.reviews', 'decimal(3, 2)') }} as average_review_score,
+    histories.lowest_review_score,
+    cast(coalesce(histories.active_days, 0) as int) as active_days,
+    cast(coalesce(histories.views, 0) as int) as views,
+    cast(coalesce(histories.carts, 0) as int) as carts,
+    {{ days_between('histories.last_event_at', 'histories.reference_date') }} as days_since_last_visit,
+    histories.behaviour_provenance,
     {{ days_between('histories.reference_date', 'histories.next_purchase_date') }} as days_to_next_purchase,
     {{ days_between('histories.reference_date', 'histories.reporting_date') }} + 1 as label_days
-from histories
-left join opinions
+from product_orders
+right join (
+    seller_repeats
+    right join (
+        like_orders
+        right join histories
+            on
+                like_orders.category = histories.last_category
+                and like_orders.state = histories.state
+                and like_orders.reference_date = histories.reference_date
+    )
+        on
+            seller_repeats.seller_key = histories.seller_key
+            and seller_repeats.reference_date = histories.reference_date
+)
     on
-        histories.customer_unique_id = opinions.customer_unique_id
-        and histories.reference_date = opinions.reference_date
-left join engagement
-    on
-        histories.customer_unique_id = engagement.customer_unique_id
-        and histories.reference_date = engagement.reference_date
+        product_orders.product_key = histories.product_key
+        and product_orders.reference_date = histories.reference_date
+where histories.orders > 0
