@@ -114,11 +114,22 @@ judged_alone as (
 beside_their_session as (
     select
         *,
-        min(case when own_broken_rule is null and event_type = 'add_to_cart' then event_at end)
-            over (partition by session_id) as first_cart_at,
-        -- A correction of what lies before the period would change visits that are not cut again.
-        max(is_settled and settled_rule is null) over (partition by event_id) as has_settled
+        {{ least_of_group(
+            "case when own_broken_rule is null and event_type = 'add_to_cart' then event_at end", 'session_id'
+        ) }} as first_cart_at
     from judged_alone
+),
+
+beside_their_event as (
+    select
+        *,
+        {% if is_incremental() -%}
+        -- A correction of what lies before the period would change visits that are not cut again.
+        {{ greatest_of_group('is_settled and settled_rule is null', 'event_id') }} as has_settled
+        {%- else -%}
+        false as has_settled
+        {%- endif %}
+    from beside_their_session
 ),
 
 judged as (
@@ -131,7 +142,7 @@ judged as (
             'arrived_too_late': "is_late_comer and (is_before_period or has_settled)"
         }) }})
         end as broken_rule
-    from beside_their_session
+    from beside_their_event
 ),
 
 ranked as (
