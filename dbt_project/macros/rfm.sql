@@ -1,3 +1,9 @@
+{# The share of the others who come before, in [0, 1]: what percent_rank gives, without holding all rows at a time.
+   Equal values have equal ranks, which ntile does not give. #}
+{% macro rank_position(order, rows) -%}
+  cast(rank() over (order by {{ order }}) - 1 as double) / greatest({{ rows }} - 1, 1)
+{%- endmacro %}
+
 {# A position in [0, 1] as a score from 1 to 5. #}
 {% macro quintile(position) -%}
   cast(least(floor({{ position }} * 5) + 1, 5) as int)

@@ -188,13 +188,17 @@ def journey_paths(visits):
     """
     from pyspark.sql import functions as F
 
-    cookie = "over (partition by provenance, visitor_id)"
+    # Sorted by the person, so the engine need not hold all visits of all visitors.
+    cookie = (
+        "over (partition by provenance, visitor_id order by customer_unique_id {} nulls last "
+        "rows between unbounded preceding and current row)"
+    )
     walk = "over (partition by provenance, who order by started_at, session_id)"
     return (
         visits.selectExpr(
             "*",
-            f"min(customer_unique_id) {cookie} as first_person",
-            f"max(customer_unique_id) {cookie} as last_person",
+            f"min(customer_unique_id) {cookie.format('asc')} as first_person",
+            f"max(customer_unique_id) {cookie.format('desc')} as last_person",
         )
         .withColumn(
             "person", F.expr("coalesce(customer_unique_id, if(first_person = last_person, first_person, null))")

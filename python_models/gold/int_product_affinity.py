@@ -108,7 +108,11 @@ def affinity(order_lines, session_lines):
         "orders as orders_together",
         "sessions as sessions_together",
     )
-    alone = "max(if(product_id = other_product_id, {}_together, 0)) over (partition by {})"
+    # A product's row with itself comes first, so the engine need not hold all of them to find it.
+    alone = (
+        "first_value({}_together) over (partition by {} order by product_id != other_product_id "
+        "rows between unbounded preceding and current row)"
+    )
     pairs = matrix.selectExpr(
         *keys,
         "orders_together",

@@ -59,7 +59,6 @@ category_shares as (
     select
         customer_unique_id,
         category,
-        count(*) over (partition by customer_unique_id) as categories,
         row_number() over (
             partition by customer_unique_id
             order by sum(revenue) desc, category asc
@@ -71,8 +70,12 @@ category_shares as (
 ),
 
 tastes as (
-    select * from category_shares
-    where category_rank = 1
+    select
+        customer_unique_id,
+        count(*) as categories,
+        max(case when category_rank = 1 then category end) as category
+    from category_shares
+    group by customer_unique_id
 ),
 
 engagement as (
@@ -99,13 +102,17 @@ measured as (
     cross join as_of
 ),
 
--- percent_rank gives equal values equal ranks, which ntile does not.
+buyers as (
+    select count(distinct customer_unique_id) as people from lines
+),
+
 ranked as (
     select
-        *,
-        percent_rank() over (order by recency_days desc) as recency_position,
-        percent_rank() over (order by monetary asc) as monetary_position
-    from measured
+        measured.*,
+        {{ rank_position('measured.recency_days desc', 'buyers.people') }} as recency_position,
+        {{ rank_position('measured.monetary asc', 'buyers.people') }} as monetary_position
+    from buyers
+    cross join measured
 ),
 
 scored as (

@@ -21,7 +21,7 @@ active as (
 placed as (
     select
         *,
-        min(active_month) over (partition by customer_unique_id) as cohort_month
+        {{ least_of_group('active_month', 'customer_unique_id') }} as cohort_month
     from active
 ),
 

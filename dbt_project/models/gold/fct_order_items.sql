@@ -50,7 +50,7 @@ ways_to_pay as (
             partition by order_id
             order by payment_value desc, payment_sequential asc
         ) as size_rank,
-        max(payment_installments) over (partition by order_id) as installments
+        {{ greatest_of_group('payment_installments', 'order_id') }} as installments
     from order_payments
 ),
 
