@@ -248,9 +248,9 @@ def visits_with_revenue(sessions, events, lines):
         "coalesce(visitor_id, session_id) as visitor_id", "event_id", "event_at", "order_id"
     )
     order_values = lines.where("is_revenue_order").groupBy("order_id").agg(F.sum("revenue").alias("order_value"))
+    # The small side first in both joins: the engine holds that one.
     revenues = (
-        visits.select("session_id", "visitor_id", "started_at", "ended_at", "provenance")
-        .join(purchases, "visitor_id")
+        purchases.join(visits.select("session_id", "visitor_id", "started_at", "ended_at", "provenance"), "visitor_id")
         .where("event_at between started_at and ended_at")
         .selectExpr(
             "session_id",
@@ -262,7 +262,7 @@ def visits_with_revenue(sessions, events, lines):
         .groupBy("session_id")
         .agg(F.sum("order_value").alias("revenue"))
     )
-    return visits.join(revenues, "session_id", "left").selectExpr(
+    return revenues.join(visits, "session_id", "right").selectExpr(
         "session_id",
         "visitor_id",
         "customer_unique_id",
