@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from lakehouse import catalog, unity
+from lakehouse import catalog, settings, unity
 from lakehouse.errors import LakehouseError, disk_errors_explained
 
 if TYPE_CHECKING:
@@ -112,10 +112,12 @@ def memory_limit() -> int:
 def _start_sail() -> SparkSession:
     global _sail
     if not _sail_answers():
-        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. Greedy: a
-        # fair pool gives each of a hundred operators a hundredth, and fails those whose first batch is larger.
-        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", "greedy")
-        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE", str(memory_limit()))
+        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. A fair pool
+        # keeps room for those that come last, but divides by all that could spill, a hundred while four models build,
+        # and fails those whose first batch is larger than their share.
+        pool = "fair" if settings.one_at_a_time() else "greedy"
+        os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", pool)
+        os.environ.setdefault(f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE", str(memory_limit()))
         # Its default forgets a session after five minutes without a query, which a training may well need.
         os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(A_YEAR))
         os.environ.setdefault("RUST_LOG", "error")

@@ -23,6 +23,11 @@ def site() -> Path:
     return Path(os.environ.get("LAKEHOUSE_SITE") or ROOT / "site").expanduser().resolve()
 
 
+def one_at_a_time() -> bool:
+    """Whether dbt builds one model at a time, so that each has all the memory: ``LAKEHOUSE_THREADS=1``."""
+    return os.environ.get("LAKEHOUSE_THREADS") == "1"
+
+
 def mlflow_uri(warehouse: Path) -> str:
     """Where MLflow keeps runs and versions: ``MLFLOW_TRACKING_URI``, or ``mlflow.db`` in :func:`mlflow_folder`."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow_folder(warehouse) / 'mlflow.db'}"

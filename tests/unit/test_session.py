@@ -27,6 +27,36 @@ def test_the_embedded_engine_runs_within_the_limit(warehouse: Path) -> None:
     assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE"]) == session.memory_limit()
 
 
+CROWDED = """
+import sys
+from pathlib import Path
+from pyspark.errors import PySparkException
+from lakehouse import engine, session
+
+crowded = session.open_session("local", Path(sys.argv[1]))
+try:
+    crowded.sql("select id from range(100000) order by hash(id)").toPandas()
+except PySparkException as error:
+    print(engine.explain(error))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("threads", "pool", "is_told_how"), [(None, "greedy", True), ("1", "fair", False)])
+def test_who_has_too_little_memory_is_told_to_build_one_model_at_a_time(
+    threads: str | None, pool: str, is_told_how: bool, warehouse: Path
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SAIL_")}
+    environment |= {f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE": "100000"}
+    environment |= {"LAKEHOUSE_THREADS": threads} if threads else {}
+    run = subprocess.run(
+        [sys.executable, "-c", CROWDED, str(warehouse)], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "Failed to allocate" in run.stdout, run.stdout + run.stderr
+    assert f"{pool}(" in run.stdout
+    assert ("set LAKEHOUSE_THREADS=1" in run.stdout) == is_told_how
+
+
 IDLE = """
 import sys, time
 from pathlib import Path
