@@ -1,5 +1,5 @@
-{# The least and the greatest value of a group, beside each of its rows. Sorted by the value itself, the first row of a
-   group already has it, so the engine passes rows on as they come; for a window without an order it would hold the
+{# The least and the greatest value of a group, beside each of its rows. Sorted by the value itself, the first row of
+   a group already has it, so the engine passes rows on as they come; for a window without an order it would hold the
    whole table, outside its limit of memory. #}
 {% macro least_of_group(value, group) -%}
   min({{ value }}) over (

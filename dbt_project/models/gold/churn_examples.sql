@@ -185,8 +185,8 @@ visits as (
         cast(greatest(event_at, received_at) as date)
 ),
 
--- Whatever became known of a person: orders, opinions, days with visits. One pass over all of it, because joining what
--- each says of a person and a date would hold hundreds of millions of rows.
+-- Whatever became known of a person: orders, opinions, days with visits. One pass over all of it: to join what each
+-- says of a person and a date, the engine would hold one of the two sides.
 news as (
     select
         customer_unique_id,
@@ -265,7 +265,7 @@ known as (
     from reference_dates
     inner join news
         on
-            news.known_on < reference_dates.reference_date
+            reference_dates.reference_date > news.known_on
             and coalesce(news.visit_date, reference_dates.reference_date)
             >= date_sub(reference_dates.reference_date, {{ engagement_days }})
 ),
@@ -317,7 +317,7 @@ product_orders as (
         reference_dates.reference_date,
         count(*) as orders
     from reference_dates
-    inner join placed on placed.purchase_date < reference_dates.reference_date
+    inner join placed on reference_dates.reference_date > placed.purchase_date
     where placed.product_id is not null
     group by
         xxhash64(placed.product_id),
@@ -357,7 +357,7 @@ repeats as (
             end
         ) as judged
     from reference_dates
-    inner join followed on followed.purchase_date < reference_dates.reference_date
+    inner join followed on reference_dates.reference_date > followed.purchase_date
     group by
         followed.category,
         followed.state,
@@ -416,12 +416,13 @@ select
     histories.behaviour_provenance,
     {{ days_between('histories.reference_date', 'histories.next_purchase_date') }} as days_to_next_purchase,
     {{ days_between('histories.reference_date', 'histories.reporting_date') }} + 1 as label_days
+-- The small side first, in all joins of this model: that is the one which the engine holds.
 from product_orders
-right join (
+right join ( -- noqa: CV08
     seller_repeats
-    right join (
+    right join ( -- noqa: CV08
         like_orders
-        right join histories
+        right join histories -- noqa: CV08
             on
                 like_orders.category = histories.last_category
                 and like_orders.state = histories.state

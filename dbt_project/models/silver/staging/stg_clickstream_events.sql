@@ -123,12 +123,9 @@ beside_their_session as (
 beside_their_event as (
     select
         *,
-        {% if is_incremental() -%}
         -- A correction of what lies before the period would change visits that are not cut again.
-        {{ greatest_of_group('is_settled and settled_rule is null', 'event_id') }} as has_settled
-        {%- else -%}
-        false as has_settled
-        {%- endif %}
+        {{ greatest_of_group('is_settled and settled_rule is null', 'event_id') if is_incremental() else 'false' }}
+            as has_settled
     from beside_their_session
 ),
 
