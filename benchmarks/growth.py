@@ -43,7 +43,9 @@ def run(scale: float, target: str, folder: Path) -> None:
             values["disk_mb"] = disk(place.warehouse, what)
             values["rows"] = commands.rows(place.warehouse, commands.of_layers(place.warehouse, [what]))
         found = results.rounded(values)
-        print(f"scale {scale:g}, {line}: " + ", ".join(f"{name} {value:g}" for name, value in found.items()), flush=True)
+        print(
+            f"scale {scale:g}, {line}: " + ", ".join(f"{name} {value:g}" for name, value in found.items()), flush=True
+        )
         results.add("growth", KEY, [{"scale": scale, "target": target, "drop": drop, "what": what, **found}], about)
         with done.open("a", encoding="utf-8") as lines:
             lines.write(f"{line}\n")

@@ -99,9 +99,10 @@ def shares(lines: Sequence[Result]) -> str:
 
 def growth_table(lines: Sequence[Result], drop: str) -> str:
     """What each scale took for a drop."""
+    order = ("files", *growth.LAYERS)
     rows = [
         {**line, "scale": f"{line['scale']:g}{starred(line)}"}
-        for line in sorted(lines, key=lambda line: (line["scale"], line["target"]))
+        for line in sorted(lines, key=lambda line: (line["scale"], line["target"], order.index(line["what"])))
         if line["drop"] == drop
     ]
     heading = {"scale": "scale", "target": "engine", "what": "", **COLUMNS, "disk_mb": "disk MB", "rows": "rows"}

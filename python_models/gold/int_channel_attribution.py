@@ -250,7 +250,9 @@ def visits_with_revenue(sessions, events, lines):
     order_values = lines.where("is_revenue_order").groupBy("order_id").agg(F.sum("revenue").alias("order_value"))
     # The small side first in both joins: the engine holds that one.
     revenues = (
-        purchases.join(visits.select("session_id", "visitor_id", "started_at", "ended_at", "provenance"), "visitor_id")
+        purchases.join(
+            visits.select("session_id", "visitor_id", "started_at", "ended_at", "provenance"), "visitor_id"
+        )
         .where("event_at between started_at and ended_at")
         .selectExpr(
             "session_id",

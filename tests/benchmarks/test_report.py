@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from benchmarks import report, results
+from benchmarks import growth, report, results
 
 ABOUT = {
     "day": "2026-01-01",
@@ -37,17 +37,39 @@ def test_a_part_that_was_not_measured_is_no_error(tmp_path: Path) -> None:
 
 def test_a_newer_result_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     for seconds in (1.0, 2.0):
-        results.add("growth", ("scale", "what"), [{"scale": 1, "what": "build", "seconds": seconds}], ABOUT, tmp_path)
-    results.add("growth", ("scale", "what"), [{"scale": 10, "what": "build", "seconds": 3.0}], ABOUT, tmp_path)
+        results.add("growth", ("scale", "what"), [{"scale": 1, "what": "gold", "seconds": seconds}], ABOUT, tmp_path)
+    results.add("growth", ("scale", "what"), [{"scale": 10, "what": "gold", "seconds": 3.0}], ABOUT, tmp_path)
     assert [line["seconds"] for line in results.read("growth", tmp_path)] == [2.0, 3.0]
     assert all(json.loads(line) for line in (tmp_path / "growth.jsonl").read_text(encoding="utf-8").splitlines())
 
 
+def grown(folder: Path, scale: float, drop: str, seconds: float, layers: tuple[str, ...] = growth.LAYERS) -> None:
+    """Put a build of all layers among the results: each took as long, and the last the most memory."""
+    for place, layer in enumerate(layers, 1):
+        line = {"scale": scale, "target": "local", "drop": drop, "what": layer}
+        figures = {"seconds": seconds, "cpu_seconds": 2 * seconds, "peak_mb": 100.0 * place}
+        results.add("growth", growth.KEY, [{**line, **figures}], ABOUT, folder)
+
+
 def test_figures_are_compared_by_their_growth(tmp_path: Path) -> None:
     for scale, seconds in ((1, 10.0), (10, 200.0), (100, 2000.0)):
-        line = {"scale": scale, "target": "local", "drop": "all before", "what": "build"}
-        figures = {"seconds": seconds, "cpu_seconds": seconds, "peak_mb": 100.0}
-        results.add("growth", ("scale", "what"), [{**line, **figures}], ABOUT, tmp_path)
+        grown(tmp_path, scale, "all before", seconds)
     said = report.exponents(results.read("growth", tmp_path))
     assert "| 1 to 10 | 1.30 | 1.30 | 0.00 |" in said
     assert "| 10 to 100 | 1.00 | 1.00 | 0.00 |" in said
+
+
+def test_a_build_is_all_its_layers(tmp_path: Path) -> None:
+    grown(tmp_path, 1, "all before", 10.0)
+    grown(tmp_path, 1, "a day", 1.0)
+    lines = results.read("growth", tmp_path)
+    assert growth.of_builds(lines)[1, "all before"] == {"seconds": 40.0, "cpu_seconds": 80.0, "peak_mb": 400.0}
+    assert "| 1 | 10 % | 10 % |" in report.increment(lines)
+
+
+def test_a_scale_that_was_not_finished_is_compared_with_nothing(tmp_path: Path) -> None:
+    grown(tmp_path, 1, "all before", 10.0)
+    grown(tmp_path, 10, "all before", 100.0, growth.LAYERS[:-1])
+    lines = results.read("growth", tmp_path)
+    assert growth.exponents(lines, "seconds") == {}
+    assert "bronze" in report.growth_table(lines, "all before")
