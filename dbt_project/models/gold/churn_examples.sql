@@ -5,38 +5,22 @@
 {#- A repeat rate is drawn toward that of all orders with the weight of this many orders. -#}
 {%- set repeat_days = 90 -%}
 {%- set prior_orders = 100 -%}
-{%- set nothing_of_an_order = [
+{%- set of_an_order = [
     'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'next_purchase_date', 'order_value', 'freight',
     'items', 'new_products', 'category', 'state', 'product_id', 'seller_id', 'installments', 'has_voucher', 'has_boleto',
     'order_of_category', 'order_of_day'
 ] -%}
+{%- set of_a_visit = {
+    'visit_date': 'date', 'active_days': 'int', 'views': 'bigint', 'carts': 'bigint', 'last_event_at': 'timestamp',
+    'behaviour_provenance': 'string'
+} -%}
 
 with as_of as (
     select * from {{ ref('as_of') }}
 ),
 
-customer_ids as (
-    select * from {{ ref('customer_ids') }}
-),
-
 orders as (
     select * from {{ ref('orders') }}
-),
-
-order_items as (
-    select * from {{ ref('order_items') }}
-),
-
-order_payments as (
-    select * from {{ ref('order_payments') }}
-),
-
-order_reviews as (
-    select * from {{ ref('order_reviews') }}
-),
-
-products as (
-    select * from {{ ref('products') }}
 ),
 
 events as (
@@ -74,8 +58,8 @@ lines as (
             partition by orders.customer_unique_id, order_items.product_id
             order by orders.purchased_at asc, order_items.order_id asc, order_items.order_item_id asc
         ) as line_of_product
-    from order_items
-    inner join products on order_items.product_id = products.product_id
+    from {{ ref('order_items') }} as order_items
+    inner join {{ ref('products') }} as products on order_items.product_id = products.product_id
     inner join orders on order_items.order_id = orders.order_id
 ),
 
@@ -99,12 +83,10 @@ payments as (
         max(payment_installments) as installments,
         max(case when payment_type = 'voucher' then 1 else 0 end) as has_voucher,
         max(case when payment_type = 'boleto' then 1 else 0 end) as has_boleto
-    from order_payments
+    from {{ ref('order_payments') }}
     group by order_id
 ),
 
--- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
--- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
 -- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
 -- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
 placed as (
@@ -126,7 +108,7 @@ placed as (
         baskets.seller_id
     from orders
     cross join as_of
-    inner join customer_ids on orders.customer_id = customer_ids.customer_id
+    inner join {{ ref('customer_ids') }} as customer_ids on orders.customer_id = customer_ids.customer_id
     left join baskets on orders.order_id = baskets.order_id
     where cast(orders.purchased_at as date) <= as_of.reporting_date
 ),
@@ -191,64 +173,41 @@ news as (
     select
         customer_unique_id,
         purchase_date as known_on,
-        purchase_date,
-        delivery_date,
-        promised_date,
-        next_order_date,
-        next_purchase_date,
-        order_value,
-        freight,
-        items,
-        new_products,
-        category,
-        state,
-        product_id,
-        seller_id,
-        installments,
-        has_voucher,
-        has_boleto,
-        order_of_category,
-        order_of_day,
-        cast(null as int) as review_score,
-        cast(null as date) as visit_date,
-        cast(null as int) as active_days,
-        cast(null as bigint) as views,
-        cast(null as bigint) as carts,
-        cast(null as timestamp) as last_event_at,
-        cast(null as string) as behaviour_provenance
+        {{ of_an_order | join(', ') }},
+        {% for what, type in of_a_visit.items() -%}
+        cast(null as {{ type }}) as {{ what }},
+        {% endfor -%}
+        cast(null as int) as review_score
     from ordered
     union all
     select
         orders.customer_unique_id,
         cast(greatest(order_reviews.answered_at, orders.purchased_at) as date) as known_on,
-        {% for what in nothing_of_an_order %}
+        {% for what in of_an_order -%}
         null as {{ what }},
-        {% endfor %}
-        order_reviews.review_score,
-        null as visit_date,
-        null as active_days,
-        null as views,
-        null as carts,
-        null as last_event_at,
-        null as behaviour_provenance
-    from order_reviews
+        {% endfor -%}
+        {% for what in of_a_visit -%}
+        null as {{ what }},
+        {% endfor -%}
+        order_reviews.review_score
+    from {{ ref('order_reviews') }} as order_reviews
     inner join orders on order_reviews.order_id = orders.order_id
     where order_reviews.answered_at is not null
     union all
     select
         customer_unique_id,
         known_on,
-        {% for what in nothing_of_an_order %}
+        {% for what in of_an_order -%}
         null as {{ what }},
-        {% endfor %}
-        null as review_score,
+        {% endfor -%}
         visit_date,
         case when row_number() over (partition by customer_unique_id, visit_date order by known_on asc) = 1 then 1 end
             as active_days,
         views,
         carts,
         last_event_at,
-        behaviour_provenance
+        behaviour_provenance,
+        null as review_score
     from visits
 ),
 
