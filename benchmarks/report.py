@@ -21,6 +21,7 @@ PICTURE = ROOT / "docs" / "images" / "growth.svg"
 TEMPLATE = Path(__file__).with_name("performance.md.j2")
 PARTS = ("pipeline", "growth", "models", "serving", "checks")
 COLUMNS = {"seconds": "seconds", "cpu_seconds": "processor seconds", "peak_mb": "peak MB"}
+NOT_MEASURED = "(not measured)"
 STAR = "\\*"
 """Beside what was measured while other work had the machine too."""
 
@@ -50,7 +51,9 @@ def page(folder: Path = results.FOLDER) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
-    """A table in Markdown: a heading by column; what a row does not have stays empty."""
+    """A table in Markdown: a heading by column; what a row does not have stays empty. Without rows, it says so."""
+    if not rows:
+        return NOT_MEASURED
     lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(number(row.get(name, "")) for name in columns) + " |" for row in rows]
     return "\n".join(lines)
@@ -77,7 +80,7 @@ def pipeline(lines: Sequence[Result], part: str, more: Mapping[str, str] | None 
 def ratio(lines: Sequence[Result], slow: str, quick: str, run: str, column: str = "seconds") -> str:
     """How many times as long one takes as another, or that it was not measured."""
     found = {line["what"]: line[column] for line in lines if line["run"] == run and column in line}
-    return f"{found[slow] / found[quick]:.1f}" if {slow, quick} <= found.keys() else "(not measured)"
+    return f"{found[slow] / found[quick]:.1f}" if {slow, quick} <= found.keys() else NOT_MEASURED
 
 
 def shares(lines: Sequence[Result]) -> str:

@@ -73,3 +73,4 @@ def test_a_scale_that_was_not_finished_is_compared_with_nothing(tmp_path: Path) 
     lines = results.read("growth", tmp_path)
     assert growth.exponents(lines, "seconds") == {}
     assert "bronze" in report.growth_table(lines, "all before")
+    assert report.growth_table(lines, "a day") == report.NOT_MEASURED
