@@ -66,5 +66,5 @@ def explain(error: PySparkException) -> str:
     if "TABLE_OR_VIEW_NOT_FOUND" in said and not catalog.tables(settings.warehouse(), ["bronze"]):
         said += "\nBronze is empty: run `lakehouse ingest --path ...` first."
     if "Failed to allocate" in said and not settings.one_at_a_time():
-        said += "\nThe shop is large beside this machine's memory: set LAKEHOUSE_THREADS=1, and models are built one by one."
+        said += "\nThe shop is large for this machine's memory: set LAKEHOUSE_THREADS=1 to build one model at a time."
     return said

@@ -112,9 +112,9 @@ def memory_limit() -> int:
 def _start_sail() -> SparkSession:
     global _sail
     if not _sail_answers():
-        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. A fair pool
-        # keeps room for those that come last, but divides by all that could spill, a hundred while four models build,
-        # and fails those whose first batch is larger than their share.
+        # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. A fair
+        # pool keeps room for those that come last, but divides by all that could spill, a hundred while four models
+        # build, and fails those whose first batch is larger than their share.
         pool = "fair" if settings.one_at_a_time() else "greedy"
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", pool)
         os.environ.setdefault(f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE", str(memory_limit()))
