@@ -1,7 +1,7 @@
 """How time, memory and disk grow with the data: `python -m benchmarks.growth SCALE [--target spark]`, one at a time.
 
 A shop of that scale comes in two drops, all that was before and one day. Each is taken in and built layer by layer,
-with all tests and gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes hours and some 80 GB of disk.
+with all tests and gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes hours and, by what 10 takes, 75 GB.
 """
 
 from __future__ import annotations

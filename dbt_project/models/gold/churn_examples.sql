@@ -368,14 +368,14 @@ select
     cast(histories.reviews as int) as reviews,
     {{ quotient('histories.review_scores', 'histories.reviews', 'decimal(3, 2)') }} as average_review_score,
     histories.lowest_review_score,
-    cast(coalesce(histories.active_days, 0) as int) as active_days,
+    cast(histories.active_days as int) as active_days,
     cast(coalesce(histories.views, 0) as int) as views,
     cast(coalesce(histories.carts, 0) as int) as carts,
     {{ days_between('histories.last_event_at', 'histories.reference_date') }} as days_since_last_visit,
     histories.behaviour_provenance,
     {{ days_between('histories.reference_date', 'histories.next_purchase_date') }} as days_to_next_purchase,
     {{ days_between('histories.reference_date', 'histories.reporting_date') }} + 1 as label_days
--- The small side first, in all joins of this model: that is the one which the engine holds.
+-- The small side first, here as with the reference dates above: that is the one which the engine holds.
 from product_orders
 right join ( -- noqa: CV08
     seller_repeats
