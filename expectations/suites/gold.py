@@ -20,6 +20,7 @@ TABLES = (
     "dim_product",
     "dim_seller",
     "fct_order_items",
+    "fct_orders",
     "fct_sessions",
     "interaction_matrix",
     "product_affinity",

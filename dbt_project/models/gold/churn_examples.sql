@@ -6,9 +6,9 @@
 {%- set repeat_days = 90 -%}
 {%- set prior_orders = 100 -%}
 {%- set of_an_order = [
-    'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'next_purchase_date', 'order_value', 'freight',
-    'items', 'new_products', 'category', 'state', 'product_id', 'seller_id', 'installments', 'has_voucher', 'has_boleto',
-    'order_of_category', 'order_of_day'
+    'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'label_date', 'order_value', 'freight_value',
+    'items', 'new_products', 'main_category', 'state', 'main_product_id', 'main_seller_id', 'installments',
+    'is_paid_with_voucher', 'is_paid_with_boleto', 'is_new_category', 'is_last_of_day'
 ] -%}
 {%- set of_a_visit = {
     'visit_date': 'date', 'active_days': 'int', 'views': 'bigint', 'carts': 'bigint', 'last_event_at': 'timestamp',
@@ -20,7 +20,7 @@ with as_of as (
 ),
 
 orders as (
-    select * from {{ ref('orders') }}
+    select * from {{ ref('fct_orders') }}
 ),
 
 events as (
@@ -42,112 +42,18 @@ reference_dates as (
     from as_of
 ),
 
-lines as (
-    select
-        order_items.order_id,
-        order_items.product_id,
-        order_items.seller_id,
-        order_items.price,
-        order_items.freight_value,
-        products.category,
-        row_number() over (
-            partition by order_items.order_id
-            order by order_items.price desc, order_items.order_item_id asc
-        ) as price_rank,
-        row_number() over (
-            partition by orders.customer_unique_id, order_items.product_id
-            order by orders.purchased_at asc, order_items.order_id asc, order_items.order_item_id asc
-        ) as line_of_product
-    from {{ ref('order_items') }} as order_items
-    inner join {{ ref('products') }} as products on order_items.product_id = products.product_id
-    inner join orders on order_items.order_id = orders.order_id
-),
-
-baskets as (
-    select
-        order_id,
-        sum(price) as order_value,
-        sum(freight_value) as freight,
-        count(*) as items,
-        count(case when line_of_product = 1 then 1 end) as new_products,
-        max(case when price_rank = 1 then category end) as category,
-        max(case when price_rank = 1 then product_id end) as product_id,
-        max(case when price_rank = 1 then seller_id end) as seller_id
-    from lines
-    group by order_id
-),
-
-payments as (
-    select
-        order_id,
-        max(payment_installments) as installments,
-        max(case when payment_type = 'voucher' then 1 else 0 end) as has_voucher,
-        max(case when payment_type = 'boleto' then 1 else 0 end) as has_boleto
-    from {{ ref('order_payments') }}
-    group by order_id
-),
-
 -- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
 -- items. So whatever was placed is a feature; only revenue orders with items are repurchases.
 placed as (
     select
-        orders.customer_unique_id,
-        orders.purchased_at,
-        orders.order_id,
-        cast(orders.purchased_at as date) as purchase_date,
-        cast(orders.delivered_to_customer_at as date) as delivery_date,
-        cast(orders.estimated_delivery_at as date) as promised_date,
-        customer_ids.state,
-        orders.is_revenue_order and baskets.items is not null as is_purchase,
-        coalesce(baskets.order_value, 0) as order_value,
-        coalesce(baskets.freight, 0) as freight,
-        coalesce(baskets.items, 0) as items,
-        coalesce(baskets.new_products, 0) as new_products,
-        coalesce(baskets.category, 'unknown') as category,
-        baskets.product_id,
-        baskets.seller_id
+        orders.*,
+        case when orders.next_purchase_date <= as_of.reporting_date then orders.next_purchase_date end as label_date,
+        coalesce(
+            orders.next_order_date <= date_add(orders.purchase_date, {{ repeat_days }}), false
+        ) as is_repeated
     from orders
     cross join as_of
-    inner join {{ ref('customer_ids') }} as customer_ids on orders.customer_id = customer_ids.customer_id
-    left join baskets on orders.order_id = baskets.order_id
-    where cast(orders.purchased_at as date) <= as_of.reporting_date
-),
-
-followed as (
-    select
-        *,
-        count(*) over (
-            partition by customer_unique_id
-            order by {{ days_between("date '1970-01-01'", 'purchase_date') }} asc
-            range between 1 following and {{ repeat_days }} following
-        ) > 0 as is_repeated
-    from placed
-),
-
-ordered as (
-    select
-        placed.*,
-        coalesce(payments.installments, 0) as installments,
-        coalesce(payments.has_voucher, 0) as has_voucher,
-        coalesce(payments.has_boleto, 0) as has_boleto,
-        lead(placed.purchase_date) over (
-            partition by placed.customer_unique_id
-            order by placed.purchased_at asc, placed.order_id asc
-        ) as next_order_date,
-        lead(case when placed.is_purchase then placed.purchase_date end) ignore nulls over (
-            partition by placed.customer_unique_id
-            order by placed.purchased_at asc, placed.order_id asc
-        ) as next_purchase_date,
-        row_number() over (
-            partition by placed.customer_unique_id, placed.category
-            order by placed.purchased_at asc, placed.order_id asc
-        ) as order_of_category,
-        row_number() over (
-            partition by placed.customer_unique_id, placed.purchase_date
-            order by placed.purchased_at asc, placed.order_id asc
-        ) as order_of_day
-    from placed
-    left join payments on placed.order_id = payments.order_id
+    where orders.purchase_date <= as_of.reporting_date
 ),
 
 visits as (
@@ -178,7 +84,7 @@ news as (
         cast(null as {{ type }}) as {{ what }},
         {% endfor -%}
         cast(null as int) as review_score
-    from ordered
+    from placed
     union all
     select
         orders.customer_unique_id,
@@ -216,7 +122,8 @@ known as (
         news.*,
         reference_dates.reference_date,
         reference_dates.reporting_date,
-        reference_dates.reference_date <= coalesce(news.next_order_date, date '9999-12-31') as is_last,
+        news.is_last_of_day
+        and reference_dates.reference_date <= coalesce(news.next_order_date, date '9999-12-31') as is_last,
         news.delivery_date < reference_dates.reference_date as is_delivered,
         -- Late is what came after the promised day, and what had not come when that day was over.
         news.promised_date < reference_dates.reference_date
@@ -235,26 +142,26 @@ histories as (
         reference_date,
         reporting_date,
         count(purchase_date) as orders,
-        count(case when order_of_day = 1 then 1 end) as order_days,
+        count(case when is_last_of_day then 1 end) as order_days,
         min(purchase_date) as first_order_date,
         max(purchase_date) as last_order_date,
         sum(order_value) as spend,
-        sum(freight) as freight,
+        sum(freight_value) as freight,
         sum(items) as items,
         sum(new_products) as products,
-        count(case when order_of_category = 1 then 1 end) as categories,
-        sum(installments) as installments,
-        sum(has_voucher) as voucher_orders,
-        sum(has_boleto) as boleto_orders,
+        count(case when is_new_category then 1 end) as categories,
+        coalesce(sum(installments), 0) as installments,
+        count(case when is_paid_with_voucher then 1 end) as voucher_orders,
+        count(case when is_paid_with_boleto then 1 end) as boleto_orders,
         count(case when is_delivered then 1 end) as delivered_orders,
         sum(case when is_delivered then {{ days_between('purchase_date', 'delivery_date') }} end) as delivery_days,
         count(case when is_late then 1 end) as late_orders,
         max(case when is_last then order_value end) as last_order_value,
-        max(case when is_last then category end) as last_category,
+        max(case when is_last then main_category end) as last_category,
         max(case when is_last then state end) as state,
-        max(case when is_last and product_id is not null then xxhash64(product_id) end) as product_key,
-        max(case when is_last and seller_id is not null then xxhash64(seller_id) end) as seller_key,
-        max(case when is_last then next_purchase_date end) as next_purchase_date,
+        max(case when is_last and main_product_id is not null then xxhash64(main_product_id) end) as product_key,
+        max(case when is_last and main_seller_id is not null then xxhash64(main_seller_id) end) as seller_key,
+        max(case when is_last then label_date end) as label_date,
         count(review_score) as reviews,
         sum(review_score) as review_scores,
         min(review_score) as lowest_review_score,
@@ -272,64 +179,64 @@ histories as (
 
 product_orders as (
     select
-        xxhash64(placed.product_id) as product_key,
+        xxhash64(placed.main_product_id) as product_key,
         reference_dates.reference_date,
         count(*) as orders
     from reference_dates
     inner join placed on reference_dates.reference_date > placed.purchase_date
-    where placed.product_id is not null
+    where placed.main_product_id is not null
     group by
-        xxhash64(placed.product_id),
+        xxhash64(placed.main_product_id),
         reference_dates.reference_date
 ),
 
 -- Whether an order was followed by another is known when all its days are over; whatever became of either.
 seller_repeats as (
     select
-        xxhash64(followed.seller_id) as seller_key,
+        xxhash64(placed.main_seller_id) as seller_key,
         reference_dates.reference_date,
-        sum(cast(followed.is_repeated as int)) as seller_repeated,
+        sum(cast(placed.is_repeated as int)) as seller_repeated,
         count(*) as seller_judged
     from reference_dates
-    inner join followed
-        on date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
-    where followed.seller_id is not null
+    inner join placed
+        on date_add(placed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
+    where placed.main_seller_id is not null
     group by
-        xxhash64(followed.seller_id),
+        xxhash64(placed.main_seller_id),
         reference_dates.reference_date
 ),
 
 repeats as (
     select
-        followed.category,
-        followed.state,
+        placed.main_category,
+        placed.state,
         reference_dates.reference_date,
         sum(
             case
-                when date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
-                    then cast(followed.is_repeated as int)
+                when date_add(placed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date
+                    then cast(placed.is_repeated as int)
             end
         ) as repeated,
         count(
             case
-                when date_add(followed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date then 1
+                when date_add(placed.purchase_date, {{ repeat_days }}) < reference_dates.reference_date then 1
             end
         ) as judged
     from reference_dates
-    inner join followed on reference_dates.reference_date > followed.purchase_date
+    inner join placed on reference_dates.reference_date > placed.purchase_date
     group by
-        followed.category,
-        followed.state,
+        placed.main_category,
+        placed.state,
         reference_dates.reference_date
 ),
 
 like_orders as (
     select
-        category,
+        main_category,
         state,
         reference_date,
-        sum(repeated) over (partition by reference_date, category) as category_repeated,
-        sum(judged) over (partition by reference_date, category) as category_judged,
+        sum(repeated) over (partition by reference_date, main_category) as category_repeated,
+        sum(judged) over (partition by reference_date, main_category) as category_judged,
         sum(repeated) over (partition by reference_date, state) as state_repeated,
         sum(judged) over (partition by reference_date, state) as state_judged,
         sum(repeated) over (partition by reference_date) as all_repeated,
@@ -373,7 +280,7 @@ select
     cast(coalesce(histories.carts, 0) as int) as carts,
     {{ days_between('histories.last_event_at', 'histories.reference_date') }} as days_since_last_visit,
     histories.behaviour_provenance,
-    {{ days_between('histories.reference_date', 'histories.next_purchase_date') }} as days_to_next_purchase,
+    {{ days_between('histories.reference_date', 'histories.label_date') }} as days_to_next_purchase,
     {{ days_between('histories.reference_date', 'histories.reporting_date') }} + 1 as label_days
 -- The small side first, here as with the reference dates above: that is the one which the engine holds.
 from product_orders
@@ -383,7 +290,7 @@ right join ( -- noqa: CV08
         like_orders
         right join histories -- noqa: CV08
             on
-                like_orders.category = histories.last_category
+                like_orders.main_category = histories.last_category
                 and like_orders.state = histories.state
                 and like_orders.reference_date = histories.reference_date
     )
