@@ -19,6 +19,7 @@ SEEDS = ("executive_targets",)
 
 LEFT_OUT = {
     "churn_examples": "a person has a row for each reference date: what a model learns from, not what people look at",
+    "fct_orders": "what churn examples are made of; orders, revenue and delivery are measures of their lines",
     "interaction_matrix": "what the recommender learns from; product_affinity and product_performance show its sums",
     "weekly_revenue": "weekly_performance has the same weeks and more columns; freight is in fct_order_items",
     "executive_overview": "fixed periods; the model compares whatever days are chosen, and a test compares the two",

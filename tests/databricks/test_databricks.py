@@ -135,7 +135,7 @@ def test_what_is_configured_once_is_said_of_every_table(said: Said) -> None:
     assert set(matching(created, clustered)) == {
         *(f"silver.{name}" for name in ("clickstream_events", "orders", "sessions")),
         *(f"silver.stg_{name}" for name in ("clickstream_events", "orders")),
-        *(f"gold.{name}" for name in ("churn_examples", "fct_order_items", "fct_sessions")),
+        *(f"gold.{name}" for name in ("churn_examples", "fct_order_items", "fct_orders", "fct_sessions")),
     }
     tags = matching(first, r"alter table (\S+ alter column \w+) set tags \('pii' = 'true'\)")
     assert {tag.split()[-1] for tag in tags} == {"full_name", "email", "phone"}
