@@ -13,6 +13,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from ml.threads import THREADS
+
 Factors = npt.NDArray[np.float32]
 
 
@@ -34,7 +36,7 @@ class AlsParams:
         return asdict(self)
 
 
-def factorise(strengths: sparse.csr_matrix, params: AlsParams, seed: int, threads: int = 1) -> Factors:
+def factorise(strengths: sparse.csr_matrix, params: AlsParams, seed: int, threads: int = THREADS) -> Factors:
     """Item factors that, with each user's, explain the strengths.
 
     Args:
@@ -54,7 +56,9 @@ def factorise(strengths: sparse.csr_matrix, params: AlsParams, seed: int, thread
     return np.asarray(model.item_factors)
 
 
-def fold_in(item_factors: Factors, strengths: sparse.csr_matrix, params: AlsParams, threads: int = 1) -> Factors:
+def fold_in(
+    item_factors: Factors, strengths: sparse.csr_matrix, params: AlsParams, threads: int = THREADS
+) -> Factors:
     """The factors of users, known or new, from their strengths: equation 4 of the paper, solved exactly.
 
     Args:

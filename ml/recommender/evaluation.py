@@ -21,6 +21,7 @@ from ml.recommender.rankers import Histories, Ranker, histories_of, no_segment, 
 from ml.recommender.recommender import Recommender, fit_interactions
 from ml.recommender.splits import Split, last_quarter, split_at, split_pair, window_before
 from ml.resampling import difference_interval, mean_interval
+from ml.threads import THREADS
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,7 +105,7 @@ def evaluate(
     categories: Mapping[object, object] | pd.Series | None = None,
     grid: Sequence[AlsParams] = GRID,
     seed: int = 0,
-    threads: int = 1,
+    threads: int = THREADS,
 ) -> Evaluation:
     """Search for good parameters, fit on the past, and measure on what came after, beside the baselines.
 
@@ -138,7 +139,7 @@ def evaluate(
 
 
 def search(
-    held_out: Split | None, grid: Sequence[AlsParams], k: int, repeats: bool, seed: int, threads: int = 1
+    held_out: Split | None, grid: Sequence[AlsParams], k: int, repeats: bool, seed: int, threads: int = THREADS
 ) -> AlsParams:
     """The parameters with the best NDCG for returning users on validation rows; the first of equal ones."""
     if held_out is None:

@@ -17,6 +17,7 @@ from scipy import sparse
 from ml.recommender.als import AlsParams, Factors, factorise, fold_in
 from ml.recommender.interactions import Interactions, read
 from ml.recommender.rankers import Histories, Ranked, Scores, baskets, rank
+from ml.threads import THREADS
 
 DEFAULT = AlsParams()
 
@@ -136,7 +137,7 @@ def fit(
     params: AlsParams = DEFAULT,
     *,
     seed: int = 0,
-    threads: int = 1,
+    threads: int = THREADS,
 ) -> Recommender:
     """Fit implicit ALS on any interactions.
 
@@ -151,7 +152,7 @@ def fit(
     return fit_interactions(read(frame), params, seed, threads)
 
 
-def fit_interactions(past: Interactions, params: AlsParams, seed: int, threads: int = 1) -> Recommender:
+def fit_interactions(past: Interactions, params: AlsParams, seed: int, threads: int = THREADS) -> Recommender:
     """:func:`fit` for interactions that are numbered already."""
     strengths = past.strengths()
     return Recommender(params, past.users, past.items, strengths, factorise(strengths, params, seed, threads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -99,10 +100,15 @@ class Shop:
     state: pd.Series
     states: pd.Index
 
-    @property
+    @functools.cached_property
     def lines(self) -> pd.DataFrame:
         """Lines of revenue orders."""
         return self.placed[self.placed["is_revenue_order"]]
+
+    @functools.cached_property
+    def _in_baskets(self) -> pd.DataFrame:
+        """Interactions of orders and their products, each pair once: asked for dozens of times in a training."""
+        return _interactions(self.lines.drop_duplicates(["order_id", "product_id"]), "order_id", 1)
 
     def purchases(self, start: pd.Timestamp | None, end: pd.Timestamp) -> pd.DataFrame:
         """Interactions of people and products from a moment until before another; a purchase of a line each.
@@ -118,8 +124,7 @@ class Shop:
 
     def baskets(self, start: pd.Timestamp | None, end: pd.Timestamp) -> pd.DataFrame:
         """Interactions of orders (as users) and their products, each pair once."""
-        once = self.lines.drop_duplicates(["order_id", "product_id"])
-        return _between(_interactions(once, "order_id", 1), start, end)
+        return _between(self._in_baskets, start, end)
 
     def traits(self, before: pd.Timestamp) -> pd.DataFrame:
         """What was known of the products sold before a moment: :class:`ml.recommender.complements.Catalogue`."""

@@ -48,7 +48,12 @@ FAULTS = {
     "dim_date": [{"iso_weekday": "iso_weekday + 1"}],
     "fct_order_items": [{"revenue": "price + 1", "delivery_days": "cast(null as int)"}],
     "fct_orders": [
-        {"new_products": "items + 1", "next_order_date": "purchase_date", "installments": "cast(null as int)", "is_paid_with_boleto": "true"},
+        {
+            "new_products": "items + 1",
+            "next_order_date": "purchase_date",
+            "installments": "cast(null as int)",
+            "is_paid_with_boleto": "true",
+        },
         {"order_value": "order_value + 1"},
     ],
     "fct_sessions": [{"is_cart_left": "true"}],

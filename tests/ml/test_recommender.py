@@ -118,9 +118,10 @@ def test_pandas_and_arrow_times_and_seconds_are_the_same() -> None:
 
 def test_threads_and_reruns_change_no_digit() -> None:
     strengths = read(tasteful()).strengths()
-    one = factorise(strengths, SMALL, seed=5)
-    assert (factorise(strengths, SMALL, seed=5, threads=2) == one).all()
-    assert (factorise(strengths, SMALL, seed=6) != one).any()
+    one = factorise(strengths, SMALL, seed=5, threads=1)
+    for threads in (2, 3):
+        assert (factorise(strengths, SMALL, seed=5, threads=threads) == one).all()
+    assert (factorise(strengths, SMALL, seed=6, threads=1) != one).any()
 
 
 def test_a_user_folded_in_solves_the_equation_of_the_paper() -> None:
