@@ -36,6 +36,8 @@ DELTA_EXCLUDES = (
 )
 MEMORY_SHARE = 0.5
 A_YEAR = 365 * 24 * 3600
+PARTS = 4
+"""Of a query of the embedded engine, at least: DataFusion's `subset_repartition_threshold`."""
 
 _lock = threading.RLock()
 _sessions: dict[tuple[str, Path], SparkSession] = {}
@@ -118,6 +120,9 @@ def _start_sail() -> SparkSession:
         pool = "fair" if settings.one_at_a_time() else "greedy"
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", pool)
         os.environ.setdefault(f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE", str(memory_limit()))
+        # From four parts on it sees that what lies together by person also lies together by person and date, and adds
+        # it up as it comes; with fewer it deals the rows out anew and holds all of them.
+        os.environ.setdefault("SAIL_EXECUTION__DEFAULT_PARALLELISM", str(max(PARTS, os.cpu_count() or 1)))
         # Its default forgets a session after five minutes without a query, which a training may well need.
         os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(A_YEAR))
         os.environ.setdefault("RUST_LOG", "error")

@@ -10,8 +10,9 @@
     'items', 'new_products', 'main_category', 'state', 'main_product_id', 'main_seller_id', 'installments',
     'is_paid_with_voucher', 'is_paid_with_boleto', 'is_new_category', 'is_last_of_day'
 ] -%}
+{%- set all_dates = 'sequence(first_reference_date, last_reference_date, interval ' ~ step_days ~ ' days)' -%}
 {%- set of_a_visit = {
-    'visit_date': 'date', 'active_days': 'int', 'views': 'bigint', 'carts': 'bigint', 'last_event_at': 'timestamp',
+    'visit_date': 'date', 'views': 'bigint', 'carts': 'bigint', 'last_event_at': 'timestamp',
     'behaviour_provenance': 'string'
 } -%}
 
@@ -27,19 +28,22 @@ events as (
     {{ events_of_people() }}
 ),
 
-reference_dates as (
+horizon as (
     select
         reporting_date,
-        explode(transform(
-            sequence(
-                0,
-                greatest(0, cast(floor((
-                    {{ days_between('first_complete_week', 'reporting_date') }} + 1 - {{ engagement_days }}
-                ) / {{ step_days }}) as int))
-            ),
-            steps -> date_sub(date_add(reporting_date, 1), steps * {{ step_days }})
-        )) as reference_date
+        date_add(reporting_date, 1) as last_reference_date,
+        date_sub(
+            date_add(reporting_date, 1),
+            {{ step_days }} * cast(coalesce(greatest(0, floor((
+                {{ days_between('first_complete_week', 'reporting_date') }} + 1 - {{ engagement_days }}
+            ) / {{ step_days }})), 0) as int)
+        ) as first_reference_date
     from as_of
+),
+
+reference_dates as (
+    select explode({{ all_dates }}) as reference_date
+    from horizon
 ),
 
 -- The status of an order is that of today: at the reference date nobody knew that it would be canceled, or lose its
@@ -47,13 +51,12 @@ reference_dates as (
 placed as (
     select
         orders.*,
-        case when orders.next_purchase_date <= as_of.reporting_date then orders.next_purchase_date end as label_date,
-        coalesce(
-            orders.next_order_date <= date_add(orders.purchase_date, {{ repeat_days }}), false
-        ) as is_repeated
-    from orders
-    cross join as_of
-    where orders.purchase_date <= as_of.reporting_date
+        case
+            when orders.next_purchase_date <= horizon.reporting_date then orders.next_purchase_date
+        end as label_date,
+        coalesce(orders.next_order_date <= date_add(orders.purchase_date, {{ repeat_days }}), false) as is_repeated
+    from horizon
+    inner join orders on horizon.reporting_date >= orders.purchase_date
 ),
 
 visits as (
@@ -73,8 +76,7 @@ visits as (
         cast(greatest(event_at, received_at) as date)
 ),
 
--- Whatever became known of a person: orders, opinions, days with visits. One pass over all of it: to join what each
--- says of a person and a date, the engine would hold one of the two sides.
+-- Whatever became known of a person: orders, opinions, days with visits.
 news as (
     select
         customer_unique_id,
@@ -107,8 +109,6 @@ news as (
         null as {{ what }},
         {% endfor -%}
         visit_date,
-        case when row_number() over (partition by customer_unique_id, visit_date order by known_on asc) = 1 then 1 end
-            as active_days,
         views,
         carts,
         last_event_at,
@@ -117,23 +117,41 @@ news as (
     from visits
 ),
 
-known as (
+-- Besides telling which visits were of one day, the window has a second use: after it the engine finds a person's
+-- news side by side and adds them up person by person, where it would otherwise hold all people at all dates.
+told as (
     select
         news.*,
-        reference_dates.reference_date,
-        reference_dates.reporting_date,
-        news.is_last_of_day
-        and reference_dates.reference_date <= coalesce(news.next_order_date, date '9999-12-31') as is_last,
-        news.delivery_date < reference_dates.reference_date as is_delivered,
+        horizon.reporting_date,
+        horizon.first_reference_date,
+        horizon.last_reference_date,
+        lag(news.visit_date) over (
+            partition by news.customer_unique_id
+            order by news.visit_date asc, news.known_on asc
+        ) as visit_date_before
+    from horizon
+    cross join news
+),
+
+known as (
+    select
+        *,
+        case when visit_date > coalesce(visit_date_before, date '0001-01-01') then 1 end as active_day,
+        explode(filter(
+            {{ all_dates }},
+            day -> day > known_on and coalesce(visit_date, day) >= date_sub(day, {{ engagement_days }})
+        )) as reference_date
+    from told
+),
+
+judged as (
+    select
+        *,
+        is_last_of_day and reference_date <= coalesce(next_order_date, date '9999-12-31') as is_last,
+        delivery_date < reference_date as is_delivered,
         -- Late is what came after the promised day, and what had not come when that day was over.
-        news.promised_date < reference_dates.reference_date
-        and news.promised_date < coalesce(news.delivery_date, date '9999-12-31') as is_late
-    from reference_dates
-    inner join news
-        on
-            reference_dates.reference_date > news.known_on
-            and coalesce(news.visit_date, reference_dates.reference_date)
-            >= date_sub(reference_dates.reference_date, {{ engagement_days }})
+        promised_date < reference_date and promised_date < coalesce(delivery_date, date '9999-12-31') as is_late
+    from known
 ),
 
 histories as (
@@ -165,12 +183,12 @@ histories as (
         count(review_score) as reviews,
         sum(review_score) as review_scores,
         min(review_score) as lowest_review_score,
-        count(active_days) as active_days,
+        count(active_day) as active_days,
         sum(views) as views,
         sum(carts) as carts,
         max(last_event_at) as last_event_at,
         min(behaviour_provenance) as behaviour_provenance
-    from known
+    from judged
     group by
         customer_unique_id,
         reference_date,

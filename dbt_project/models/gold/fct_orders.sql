@@ -104,10 +104,13 @@ select
         order by purchased_at asc, order_id asc
     ) = 1 as is_new_category,
     coalesce(
-        lead(purchase_date) over (partition by customer_unique_id order by purchased_at asc, order_id asc) > purchase_date,
+        purchase_date < lead(purchase_date) over (
+            partition by customer_unique_id
+            order by purchased_at asc, order_id asc
+        ),
         true
     ) as is_last_of_day,
-    -- Days are counted on, because the engines know frames of numbers; no shop is as old as the end of this one.
+    -- By the number of the day, because frames are of numbers; no shop is as old as the end of this one.
     min(purchase_date) over (
         partition by customer_unique_id
         order by day_number asc
