@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lakehouse.catalog import TableName
+from lakehouse.session import open_session
 from tests.delta import query
 from tests.runs import dbt
 
@@ -66,3 +67,16 @@ def test_another_future_leaves_the_features_as_they_are(shop_warehouse: Path, wa
     features_now, labels_now = examples(warehouse, reference)
     assert features_now == features
     assert labels_now != labels
+
+
+def test_people_are_added_up_one_after_another(shop_warehouse: Path, warehouse: Path) -> None:
+    """What a build holds and spills must not be of all people at all dates: those are the most rows there are."""
+    shutil.copytree(shop_warehouse, warehouse)
+    run = dbt(warehouse, "compile", "--select", "churn_examples")
+    assert run.returncode == 0, run.stdout[-2000:]
+    (compiled,) = (warehouse.parent / "dbt_target" / "compiled").rglob("churn_examples.sql")
+    plan = open_session("local", warehouse).sql(f"explain {compiled.read_text()}").collect()[0][0]
+    by_person = [line for line in plan.splitlines() if "min(judged." in line and "AggregateExec" in line]
+    assert len(by_person) == 1
+    assert "mode=SinglePartitioned" in by_person[0]
+    assert "ordering_mode=PartiallySorted" in by_person[0]
