@@ -34,9 +34,9 @@ horizon as (
         date_add(reporting_date, 1) as last_reference_date,
         date_sub(
             date_add(reporting_date, 1),
-            {{ step_days }} * cast(coalesce(greatest(0, floor((
+            {{ step_days }} * cast(greatest(0, floor((
                 {{ days_between('first_complete_week', 'reporting_date') }} + 1 - {{ engagement_days }}
-            ) / {{ step_days }})), 0) as int)
+            ) / {{ step_days }})) as int)
         ) as first_reference_date
     from as_of
 ),
