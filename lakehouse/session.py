@@ -37,7 +37,7 @@ DELTA_EXCLUDES = (
 MEMORY_SHARE = 0.5
 A_YEAR = 365 * 24 * 3600
 PARTS = 4
-"""Of a query of the embedded engine, at least: DataFusion's `subset_repartition_threshold`."""
+"""Of a query of the embedded engine, at least: DataFusion's ``subset_repartition_threshold``."""
 
 _lock = threading.RLock()
 _sessions: dict[tuple[str, Path], SparkSession] = {}
@@ -111,6 +111,16 @@ def memory_limit() -> int:
     return int(limit * MEMORY_SHARE)
 
 
+def processors() -> int:
+    """How many processors the embedded engine finds: those of the machine, or the share that its container has."""
+    found = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return min(found, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # not in a container, or "max"
+        return found
+
+
 def _start_sail() -> SparkSession:
     global _sail
     if not _sail_answers():
@@ -120,9 +130,10 @@ def _start_sail() -> SparkSession:
         pool = "fair" if settings.one_at_a_time() else "greedy"
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", pool)
         os.environ.setdefault(f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE", str(memory_limit()))
-        # From four parts on it sees that what lies together by person also lies together by person and date, and adds
-        # it up as it comes; with fewer it deals the rows out anew and holds all of them.
-        os.environ.setdefault("SAIL_EXECUTION__DEFAULT_PARALLELISM", str(max(PARTS, os.cpu_count() or 1)))
+        # What lies together by person also lies together by person and date, and can be added up as it comes. It sees
+        # that from so many parts on; with fewer it deals the rows out anew and holds all of them.
+        if processors() < PARTS:
+            os.environ.setdefault("SAIL_EXECUTION__DEFAULT_PARALLELISM", str(PARTS))
         # Its default forgets a session after five minutes without a query, which a training may well need.
         os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(A_YEAR))
         os.environ.setdefault("RUST_LOG", "error")

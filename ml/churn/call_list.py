@@ -79,7 +79,7 @@ def whales(examples: Examples, rows: np.ndarray) -> np.ndarray:
 def backtest(
     examples: Examples,
     probabilities: Sequence[tuple[date, np.ndarray, Floats]],
-    lines: pd.DataFrame,
+    placed: pd.DataFrame,
     horizon_days: int,
     seed: int,
     draws: int,
@@ -89,11 +89,11 @@ def backtest(
     Args:
         examples: all of them.
         probabilities: a date, the positions of its examples, and their probabilities of buying within the horizon.
-        lines: of ``gold.fct_order_items``: customer_unique_id, purchased_at, revenue.
+        placed: of ``gold.fct_orders``: customer_unique_id, purchase_date, order_value, is_revenue_order.
         horizon_days: over how many days revenue counts.
         seed, draws: of the bootstrap; whole people are drawn.
     """
-    lists = [_list(examples, day, rows, chance, lines, horizon_days) for day, rows, chance in probabilities]
+    lists = [_list(examples, day, rows, chance, placed, horizon_days) for day, rows, chance in probabilities]
     people = 1 + int(examples.person.max())
     listed = np.unique(np.concatenate([one.person for one in lists]))
     place = np.zeros(people, dtype=np.intp)
@@ -143,16 +143,16 @@ def backtest(
 
 
 def _list(
-    examples: Examples, day: date, rows: np.ndarray, chance: Floats, lines: pd.DataFrame, horizon_days: int
+    examples: Examples, day: date, rows: np.ndarray, chance: Floats, placed: pd.DataFrame, horizon_days: int
 ) -> _List:
     on_list = whales(examples, rows)
     spend, orders = examples.column("spend", rows), examples.column("orders", rows)
     basket = expected_basket(spend, orders)[on_list]
     rows, chance, spend, orders = rows[on_list], chance[on_list], spend[on_list], orders[on_list]
     until = day + timedelta(horizon_days)
-    bought = pd.to_datetime(lines["purchased_at"]).dt.date
-    within = lines[(bought >= day) & (bought < until) & lines["is_revenue_order"].astype(bool)]
-    brought = within["revenue"].astype(np.float64).groupby(within["customer_unique_id"].astype(str)).sum()
+    bought = pd.to_datetime(placed["purchase_date"]).dt.date
+    within = placed[(bought >= day) & (bought < until) & placed["is_revenue_order"].astype(bool)]
+    brought = within["order_value"].astype(np.float64).groupby(within["customer_unique_id"].astype(str)).sum()
     ids = examples.frame["customer_unique_id"].to_numpy()[rows]
     revenue = brought.reindex(ids).fillna(0).to_numpy()
     return _List(

@@ -69,7 +69,7 @@ def learn_all(examples: Examples, scoring_date: date, settings: Settings, seed: 
 def evaluate(
     examples: Examples,
     learnt: Mapping[date, Learnt],
-    lines: pd.DataFrame,
+    placed: pd.DataFrame,
     settings: Settings,
     seed: int,
 ) -> Evaluation:
@@ -78,7 +78,7 @@ def evaluate(
     Args:
         examples: all of them.
         learnt: by test date; nothing later than the date is in it.
-        lines: of ``gold.fct_order_items``.
+        placed: of ``gold.fct_orders``.
     """
     days: list[Day] = []
     chances: dict[str, list[tuple[date, np.ndarray, Floats]]] = {MODEL: [], CELLS: []}
@@ -111,7 +111,7 @@ def evaluate(
         call_list.backtest(
             examples,
             chances[MODEL if verdict.admitted else CELLS],
-            lines,
+            placed,
             settings.horizon_days,
             seed,
             settings.draws,

@@ -38,7 +38,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "days_to_next_purchase",
         "label_days",
     ),
-    "fct_order_items": ("customer_unique_id", "purchased_at", "revenue", "is_revenue_order"),
+    "fct_orders": ("customer_unique_id", "purchase_date", "order_value", "is_revenue_order"),
 }
 WRITES = ("churn_scores", "drift")
 PRIMARY = ("auc_if_admitted", True)
@@ -87,7 +87,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
     scoring_date = settings.reporting_date + timedelta(1)
     learnt = evaluation.learn_all(examples, scoring_date, settings, seed)
     final = learnt.pop(scoring_date)
-    tested = evaluation.evaluate(examples, learnt, frames["fct_order_items"], settings, seed)
+    tested = evaluation.evaluate(examples, learnt, frames["fct_orders"], settings, seed)
     suspects = _suspects(examples, scoring_date, settings)
     served = _method(tested, final)
     rows = examples.rows([scoring_date])
@@ -170,7 +170,7 @@ def evaluate(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Setting
         if not before:
             return {}
         learnt[day] = learning.load(fits[max(before)])
-    tested = evaluation.evaluate(examples, learnt, frames["fct_order_items"], told, seed=0)
+    tested = evaluation.evaluate(examples, learnt, frames["fct_orders"], told, seed=0)
     served = CELLS if saved["method"] == CELLS else MODEL
     found = evaluation.metrics(tested, served)
     if served == CELLS or tested.verdict.admitted:

@@ -231,10 +231,12 @@ def test_an_as_of_date_bounds_every_gold_table(shop_warehouse: Path, warehouse: 
         "sum(orders) as n from gold__weekly_revenue",
         "max(order_count) as n from gold__int_product_affinity",
         "count(distinct order_id) as n from gold__fct_order_items where is_revenue_order",
+        "count(*) as n from gold__fct_orders where is_revenue_order and items > 0",
     ):
         assert query(warehouse, f"select {orders}")[0]["n"] == bounded, orders
     for latest in (
         "max(last_interaction_at) as latest from gold__interaction_matrix",
+        "greatest(max(purchase_date), max(delivery_date)) as latest from gold__fct_orders",
         "max(started_at) as latest from gold__fct_sessions",
         "max(last_sold_at) as latest from gold__product_performance",
         "max(active_month) as latest from gold__customer_cohorts",

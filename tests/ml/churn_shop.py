@@ -41,15 +41,15 @@ def shop(signal: float, people: int = 3000, seed: int = 0, rate: float = RATE) -
     order = np.lexsort((when, who))
     who, when, value = who[order], when[order], value[order]
     parts = [_examples(at, who, when, value, taste, random) for at in DATES]
-    lines = pd.DataFrame(
+    orders = pd.DataFrame(
         {
             "customer_unique_id": [f"p{number:05}" for number in who],
-            "purchased_at": pd.Timestamp(FIRST_DAY) + pd.to_timedelta(when, unit="D"),
-            "revenue": value,
+            "purchase_date": pd.Timestamp(FIRST_DAY) + pd.to_timedelta(when, unit="D"),
+            "order_value": value,
             "is_revenue_order": True,
         }
     )
-    return {"churn_examples": pd.concat(parts, ignore_index=True), "fct_order_items": lines}
+    return {"churn_examples": pd.concat(parts, ignore_index=True), "fct_orders": orders}
 
 
 def _examples(

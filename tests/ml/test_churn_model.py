@@ -256,7 +256,7 @@ def test_the_call_list_is_judged_against_simpler_rankings(telling: dict[str, pd.
     examples = Examples.of(telling["churn_examples"], "generated")
     learnt = evaluation.learn_all(examples, DATES[-1], SETTINGS, SEED)
     learnt.pop(DATES[-1])
-    found = evaluation.evaluate(examples, learnt, telling["fct_order_items"], SETTINGS, SEED).backtest
+    found = evaluation.evaluate(examples, learnt, telling["fct_orders"], SETTINGS, SEED).backtest
     assert 0 < found.called < found.listed
     best = found.totals["expected_revenue"]["buyers"]
     assert best.low <= best.value <= best.high

@@ -121,6 +121,8 @@ def test_threads_and_reruns_change_no_digit() -> None:
     one = factorise(strengths, SMALL, seed=5, threads=1)
     for threads in (2, 3):
         assert (factorise(strengths, SMALL, seed=5, threads=threads) == one).all()
+        folded = fold_in(one, strengths, SMALL, threads=threads)
+        assert (folded == fold_in(one, strengths, SMALL, threads=1)).all()
     assert (factorise(strengths, SMALL, seed=6, threads=1) != one).any()
 
 

@@ -27,6 +27,27 @@ def test_the_embedded_engine_runs_within_the_limit(warehouse: Path) -> None:
     assert int(os.environ["SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE"]) == session.memory_limit()
 
 
+PARTS = """
+import os, sys
+from pathlib import Path
+from lakehouse import session
+
+os.cpu_count = lambda: int(sys.argv[2])
+session.open_session("local", Path(sys.argv[1]))
+print(os.environ.get("SAIL_EXECUTION__DEFAULT_PARALLELISM"))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processors", "parts"), [(1, "4"), (3, "4"), (4, "None")])
+def test_a_query_has_four_parts_where_there_are_fewer_processors(
+    processors: int, parts: str, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SAIL_EXECUTION__DEFAULT_PARALLELISM", raising=False)
+    words = [sys.executable, "-c", PARTS, str(warehouse), str(processors)]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == parts
+
+
 CROWDED = """
 import sys
 from pathlib import Path

@@ -6,9 +6,9 @@
 {%- set repeat_days = 90 -%}
 {%- set prior_orders = 100 -%}
 {%- set of_an_order = [
-    'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'label_date', 'order_value', 'freight_value',
-    'items', 'new_products', 'main_category', 'state', 'main_product_id', 'main_seller_id', 'installments',
-    'is_paid_with_voucher', 'is_paid_with_boleto', 'is_new_category', 'is_last_of_day'
+    'purchase_date', 'delivery_date', 'promised_date', 'next_order_date', 'label_date', 'order_value',
+    'freight_value', 'items', 'new_products', 'main_category', 'state', 'main_product_id', 'main_seller_id',
+    'installments', 'is_paid_with_voucher', 'is_paid_with_boleto', 'is_new_category', 'is_last_of_day'
 ] -%}
 {%- set all_dates = 'sequence(first_reference_date, last_reference_date, interval ' ~ step_days ~ ' days)' -%}
 {%- set of_a_visit = {
@@ -54,7 +54,7 @@ placed as (
         case
             when orders.next_purchase_date <= horizon.reporting_date then orders.next_purchase_date
         end as label_date,
-        coalesce(orders.next_order_date <= date_add(orders.purchase_date, {{ repeat_days }}), false) as is_repeated
+        orders.next_order_date <= date_add(orders.purchase_date, {{ repeat_days }}) as is_repeated
     from horizon
     inner join orders on horizon.reporting_date >= orders.purchase_date
 ),

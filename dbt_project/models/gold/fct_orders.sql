@@ -110,7 +110,8 @@ select
         ),
         true
     ) as is_last_of_day,
-    -- By the number of the day, because frames are of numbers; no shop is as old as the end of this one.
+    -- Frames are of numbers. This one ends, after more days than any shop has, because the engine would hold the
+    -- whole table for one that does not.
     min(purchase_date) over (
         partition by customer_unique_id
         order by day_number asc
