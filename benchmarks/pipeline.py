@@ -43,7 +43,8 @@ def original(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Res
     """The models that both projects have."""
     ours = _copied(bronze, folder / "ours")
     for run in RUNS:
-        yield _line("ours", run, commands.dbt(ours, "local", "run", "--select", *BOTH).used)
+        took = commands.dbt(ours, "local", "run", "--select", *BOTH)
+        yield _line("ours", run, took.used, models=took.running)
     files = folder / "files"
     files.mkdir()
     for path in paths:
@@ -53,8 +54,8 @@ def original(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Res
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(files)
     for run in RUNS:
-        used, _ = commands.module(ours, "benchmarks.original", str(files), str(folder / "parquet"))
-        yield _line("the notebook project's way", run, used)
+        used, seconds = commands.module(ours, "benchmarks.original", str(files), str(folder / "parquet"))
+        yield _line("the notebook project's way", run, used, models=float(seconds))
 
 
 def of_floor(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Result]:
