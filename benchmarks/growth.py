@@ -95,11 +95,14 @@ def of_builds(lines: Sequence[Result], target: str = "local") -> dict[tuple[floa
 
 
 def exponents(lines: Sequence[Result], column: str) -> dict[tuple[float, float], float]:
-    """By pair of neighbouring scales, the exponent with which a figure grows: 1 is in step with the data."""
+    """By pair of neighbouring scales, and over all, the exponent with which a figure grows: 1 is the data's own."""
     found = {scale: took[column] for (scale, drop), took in of_builds(lines).items() if drop == "all before"}
+    scales = sorted(found)
+    pairs = [*pairwise(scales)]
+    if len(scales) > 2:
+        pairs.append((scales[0], scales[-1]))
     return {
-        (small, large): math.log(found[large] / found[small]) / math.log(large / small)
-        for small, large in pairwise(sorted(found))
+        (small, large): math.log(found[large] / found[small]) / math.log(large / small) for small, large in pairs
     }
 
 

@@ -57,6 +57,7 @@ def test_figures_are_compared_by_their_growth(tmp_path: Path) -> None:
     said = report.exponents(results.read("growth", tmp_path))
     assert "| 1 to 10 | 1.30 | 1.30 | 0.00 |" in said
     assert "| 10 to 100 | 1.00 | 1.00 | 0.00 |" in said
+    assert "| 1 to 100 | 1.15 | 1.15 | 0.00 |" in said
 
 
 def test_a_build_is_all_its_layers(tmp_path: Path) -> None:
