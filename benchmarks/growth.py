@@ -101,9 +101,7 @@ def exponents(lines: Sequence[Result], column: str) -> dict[tuple[float, float],
     pairs = [*pairwise(scales)]
     if len(scales) > 2:
         pairs.append((scales[0], scales[-1]))
-    return {
-        (small, large): math.log(found[large] / found[small]) / math.log(large / small) for small, large in pairs
-    }
+    return {(small, large): math.log(found[large] / found[small]) / math.log(large / small) for small, large in pairs}
 
 
 def main() -> None:
