@@ -41,16 +41,14 @@ def replace_table(frame: DataFrame, table: str, partitions: list[str], invocatio
 
 
 def keep_rows(rows: DataFrame, view: str, engine: str, warehouse: Path) -> None:
-    """Make a view of rows to merge: on the embedded engine of a copy, since it asks for them up to four times.
+    """Make a view of a copy of the rows of an increment: they are asked for several times before they are merged.
 
     Raises:
         PySparkException: the rows cannot be computed or written.
     """
-    if engine == "local":
-        path = str(catalog.engine_folder(engine, warehouse) / INCREMENTS / uuid4().hex)
-        rows.write.format("delta").save(path)
-        rows = rows.sparkSession.read.format("delta").load(path)
-    rows.createOrReplaceTempView(view)
+    path = str(catalog.engine_folder(engine, warehouse) / INCREMENTS / uuid4().hex)
+    rows.write.format("delta").save(path)
+    rows.sparkSession.read.format("delta").load(path).createOrReplaceTempView(view)
 
 
 def drop_rows(warehouse: Path) -> None:

@@ -103,3 +103,36 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
     2000-01-01 00:00:00
   {%- endif -%}
 {%- endmacro %}
+
+{# Whether a row of this table lies in a month that an increment looks at: one of the period and the days around it, or
+   one that holds another delivery of what came now or lies in the period. Of all other months only keys are read.
+   delivered_key: how the key is made from a row of the Bronze table. #}
+{% macro in_months_looked_at(table, key, delivered_key, start, judged=0, around=0) -%}
+  {%- if execute -%}
+    {%- set moment, month = config.get('meta').increment.moment, config.get('partition_by')[0] -%}
+    {%- set looked_at -%}
+      select {{ month }} from {{ this }} where {{ in_increment(moment, start, around) }}
+      union distinct
+      select before.{{ month }}
+      from {{ this }} as before
+      left semi join (
+        select {{ delivered_key }} as key from ({{ newly_delivered(table) }}) as delivered
+        union all
+        select {{ key }} as key from {{ this }} where {{ in_increment(moment, start, judged) }}
+      ) as given on before.{{ key }} = given.key
+    {%- endset -%}
+    {{ in_months(month, looked_at) }}
+  {%- else -%}
+  true
+  {%- endif -%}
+{%- endmacro %}
+
+{# Whether a month is one of those that a query finds; in words that an engine can leave out whole files by. #}
+{% macro in_months(month, query) -%}
+  {%- set found = run_query(query).columns[0].values() | list -%}
+  {%- set named = found | reject('none') | list -%}
+  (
+    {%- if named %}{{ month }} in (date '{{ named | join("', date '") }}'){% else %}false{% endif -%}
+    {%- if none in found %} or {{ month }} is null{% endif -%}
+  )
+{%- endmacro %}

@@ -1,22 +1,55 @@
-{# MERGE as each adapter writes it. Where a model says in config.meta.increment how far back it gives all rows
-   (replaced_days before the period), rows of the table from there on that it no longer gives are deleted by the same
-   commit. dbt-databricks has a setting for that, but no setting can know what day it is in the data. #}
+{# How the rows of an increment come into its table. Where a model says in config.meta.increment how far back it gives all
+   rows (replaced_days before the period), rows of the table from there on that it no longer gives are deleted by the same
+   commit. dbt-databricks has a setting for that, but no setting can know what day it is in the data.
+
+   Delta Lake on Databricks finds the files that a MERGE touches by itself. The embedded engine reads and joins the whole
+   table, unless the condition names the months; and rows to delete must then be rows of the source. #}
 
 {% macro lakehouse__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
-  {{ dbt.spark__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) }}
-  {{ delete_what_is_gone() }}
+  {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | list -%}
+  {%- set month = config.get('partition_by')[0] -%}
+  {%- set keys = [unique_key] if unique_key is string else unique_key -%}
+  {%- set changes = source.identifier ~ '_changes' -%}
+  {%- call statement('changes') -%}
+    create temporary table {{ changes }} as
+    select new.*, false as is_gone
+    from {{ source }} as new
+    left anti join (
+      select * from {{ target }} where {{ in_months(month, 'select distinct ' ~ month ~ ' from ' ~ source) }}
+    ) as old on {{ same(keys) }} and {{ same(columns, '<=>') }}
+    {%- if 'replaced_days' in config.get('meta').increment %}
+    union all
+    select old.*, true as is_gone
+    from {{ target }} as old
+    left anti join {{ source }} as new on {{ same(keys) }}
+    where {{ is_replaced('old') }}
+    {%- endif %}
+  {%- endcall -%}
+  {%- set touched -%}
+    select distinct old.{{ month }} from {{ target }} as old left semi join {{ changes }} as new on {{ same(keys) }}
+  {%- endset -%}
+  merge into {{ target }} as old
+  using {{ changes }} as new
+  on {{ in_months('old.' ~ month, touched) }} and {{ same(keys) }}
+  when matched and new.is_gone then delete
+  when matched then update set {% for column in columns %}{{ column }} = new.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+  when not matched then insert ({{ columns | join(', ') }}) values (new.{{ columns | join(', new.') }})
 {% endmacro %}
 
 {% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
   {{ dbt.databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) }}
-  {{ delete_what_is_gone() }}
-{% endmacro %}
-
-{% macro delete_what_is_gone() %}
-  {%- set increment = (config.get('meta') or {}).get('increment', {}) -%}
-  {%- if 'replaced_days' in increment %}
-    when not matched by source
-      and {{ in_increment('DBT_INTERNAL_DEST.' ~ increment.moment, increment_start(), increment.replaced_days) }}
-      then delete
+  {%- if 'replaced_days' in (config.get('meta') or {}).get('increment', {}) %}
+    when not matched by source and {{ is_replaced('DBT_INTERNAL_DEST') }} then delete
   {%- endif -%}
 {% endmacro %}
+
+{# Whether a row of the table lies where the model gives all rows. #}
+{% macro is_replaced(alias) -%}
+  {%- set increment = config.get('meta').increment -%}
+  {{ in_increment(alias ~ '.' ~ increment.moment, increment_start(), increment.replaced_days) }}
+{%- endmacro %}
+
+{# Whether an old and a new row agree. #}
+{% macro same(columns, operator='=') -%}
+  {%- for column in columns %}old.{{ column }} {{ operator }} new.{{ column }}{{ ' and ' if not loop.last }}{% endfor -%}
+{%- endmacro %}

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from data_generation.generate import generate
 from data_generation.request import Request
 from lakehouse.catalog import TableName
 from lakehouse.ingest import ingest
 from lakehouse.landing import BEHAVIOUR
-from tests.delta import contents, differences, query
-from tests.runs import command, dbt
+from tests.delta import contents, differences, drop_times, query
+from tests.runs import SHORT_SPARK, command, dbt
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,7 @@ DAYS = [FIRST + timedelta(days=number) for number in range(4)]
 EMPTY_DAY, LATE_DAY = (DAYS[-1] + timedelta(days=number) for number in (1, 2))
 EVENTS, CUSTOMERS, PRODUCTS = "clickstream_events.csv", "olist_customers_dataset.csv", "olist_products_dataset.csv"
 ORDERS = "olist_orders_dataset.csv"
+MERGED = ("stg_orders", "stg_clickstream_events", "orders", "clickstream_events", "sessions")
 LAYERS = ("silver",)
 SILVER = ("--selector", "silver", "--exclude-resource-type", "unit_test")
 UNTESTED = ("--exclude-resource-type", "test")
@@ -34,12 +36,14 @@ UNTESTED = ("--exclude-resource-type", "test")
 
 @dataclass
 class Drops:
-    """Drops as files, the warehouse that they went to, and what of them was moved about on purpose."""
+    """Drops as files, the warehouse that they went to, before the last of them too, and what was moved on purpose."""
 
     folder: Path
     warehouse: Path
+    before_the_last: Path
     late_product: str
     changed_product: str
+    moved_order: str
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -102,6 +106,13 @@ def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
     buyer = next(row for row in rows_of(first / CUSTOMERS) if row["customer_id"] == oldest["customer_id"])
     add(fourth / CUSTOMERS, {**buyer, "customer_unique_id": "somebody else"})
     move(CUSTOMERS, {"customer_id": late_customer}, second, third)
+    # Another one of before the period, which in truth is of today.
+    old = next(row for row in rows_of(first / ORDERS) if row["order_purchase_timestamp"].startswith("2017-01"))
+    moved = {
+        "order_purchase_timestamp": f"{DAYS[-1]} 01:00:00",
+        "order_estimated_delivery_date": "2018-04-01 00:00:00",
+    }
+    add(fourth / ORDERS, {**old, **moved})
     # Changed on the second day, delivered again as it is on the third, changed back on the fourth.
     product = next(row for row in rows_of(first / PRODUCTS) if row["product_weight_g"] and row["product_id"] in sold)
     for drop, weight in ((second, "77777"), (third, "77777"), (fourth, product["product_weight_g"])):
@@ -127,14 +138,16 @@ def drops(tmp_path_factory: pytest.TempPathFactory) -> Drops:
     )
     add(fourth / EVENTS, event("bridge 2", "bridged", "page_view", minutes[25]))
 
-    warehouse = base / "warehouse"
+    warehouse, before_the_last = base / "warehouse", base / "before" / "warehouse"
     for day in DAYS:
         if day == FIRST:
             first_drop(warehouse, folder / str(day))
+        if day == DAYS[-1]:
+            shutil.copytree(warehouse, before_the_last)
         receive(warehouse, folder / str(day), day, tested=day == DAYS[-1])
         if day == DAYS[1]:
             check_the_second_day(warehouse)
-    return Drops(folder, warehouse, late_product, product["product_id"])
+    return Drops(folder, warehouse, before_the_last, late_product, product["product_id"], old["order_id"])
 
 
 def first_drop(warehouse: Path, folder: Path) -> None:
@@ -143,10 +156,10 @@ def first_drop(warehouse: Path, folder: Path) -> None:
     assert taken_in.returncode == 0, taken_in.stdout + taken_in.stderr
 
 
-def receive(warehouse: Path, folder: Path, day: date, *, tested: bool = False) -> None:
+def receive(warehouse: Path, folder: Path, day: date, *words: str, tested: bool = False) -> None:
     """Take a drop in and build what is incremental; Gold follows from it."""
     ingest("olist", [folder], warehouse, delivered_on=day)
-    run = dbt(warehouse, "build", *SILVER, *([] if tested else UNTESTED))
+    run = dbt(warehouse, "build", *SILVER, *([] if tested else UNTESTED), *words)
     assert run.returncode == 0, run.stdout[-3000:]
 
 
@@ -175,6 +188,12 @@ def check_the_second_day(warehouse: Path) -> None:
     assert visits(warehouse, "out of order") == [("alone", 1)]
 
 
+def files(warehouse: Path, table: str) -> set[tuple[str, str]]:
+    """The files of a table in Silver: the month of each, and its name."""
+    names = [Path(uri) for uri in DeltaTable(warehouse / "silver" / table).file_uris()]
+    return {(name.parent.name.partition("=")[2], name.name) for name in names}
+
+
 def visits(warehouse: Path, visitor: str) -> list[tuple[str, int]]:
     rows = query(
         warehouse, f"select session_id, events from silver__sessions where visitor_id = '{visitor}' order by 1"
@@ -198,6 +217,9 @@ def test_days_one_by_one_give_what_a_full_refresh_gives(drops: Drops) -> None:
     assert visits(drops.warehouse, "waits for a product") == [("waiting", 1)]
     assert query(drops.warehouse, "select order_id from silver__quarantined_orders") == [{"order_id": "skewed"}]
     assert query(drops.warehouse, "select * from silver__orders where customer_unique_id = 'somebody else'")
+    moved = f"select purchase_month from silver__orders where order_id = '{drops.moved_order}'"
+    assert query(drops.before_the_last, moved) == [{"purchase_month": date(2017, 1, 1)}]
+    assert query(drops.warehouse, moved) == [{"purchase_month": date(2018, 3, 1)}]
     afresh = built_afresh(drops.warehouse, drops.warehouse.with_name("afresh"))
     assert differences(contents(drops.warehouse, LAYERS), contents(afresh, LAYERS)) == []
 
@@ -233,6 +255,33 @@ def test_what_tells_nothing_new_changes_nothing(what: str, drops: Drops, tmp_pat
             (empty / file.name).write_text(file.read_text().splitlines()[0] + "\n")
         receive(warehouse, empty, EMPTY_DAY)
     assert differences(contents(drops.warehouse, LAYERS), contents(warehouse, LAYERS)) == []
+    untouched = MERGED if what == "an empty day" else MERGED[2:]  # a row that comes again is a delivery more
+    for table in untouched:
+        assert files(warehouse, table) == files(drops.warehouse, table), table
+
+
+@pytest.mark.parametrize("table", MERGED)
+def test_a_day_writes_only_into_months_that_it_changes(table: str, drops: Drops) -> None:
+    before, now = files(drops.before_the_last, table), files(drops.warehouse, table)
+    written = {month for month, _ in before ^ now}
+    # Orders of two old customers and dates, and events of a day and of the one before, which is cut anew with it.
+    of_orders = {"2017-01-01", "2018-03-01", *(month for month, _ in before if month < "2017-03")}
+    assert {"2018-03-01"} <= written <= (of_orders if "orders" in table else {"2018-02-01", "2018-03-01"})
+    assert len({month for month, _ in now} - written) > (10 if "orders" in table else 1)
+
+
+@pytest.mark.spark
+@pytest.mark.usefixtures("java")
+def test_a_day_on_spark_gives_what_it_gives_here(
+    drops: Drops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SHORT_SPARK.items():
+        monkeypatch.setenv(name, value)
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(drops.before_the_last, warehouse)
+    receive(warehouse, drops.folder / str(DAYS[-1]), DAYS[-1], "--target", "spark")
+    ours, theirs = (drop_times(contents(place, LAYERS)) for place in (drops.warehouse, warehouse))
+    assert differences(ours, theirs) == []
 
 
 def test_a_drop_of_an_earlier_day_with_a_new_column_changes_nothing_else(drops: Drops, tmp_path: Path) -> None:

@@ -42,7 +42,10 @@ seen as (
     select before.*
     from {{ this }} as before
     left join new_batches on before._batch_id = new_batches.new_batch_id
-    where new_batches.new_batch_id is null and before.event_at is not null
+    where
+        new_batches.new_batch_id is null
+        and before.event_at is not null
+        and {{ in_months_looked_at('clickstream_events', 'event_id', as_key('event_id'), start, judged=1, around=2) }}
 ),
 
 keys as (

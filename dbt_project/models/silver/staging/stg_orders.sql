@@ -36,7 +36,10 @@ seen as (
     select before.*
     from {{ this }} as before
     left join new_batches on before._batch_id = new_batches.new_batch_id
-    where new_batches.new_batch_id is null and before.purchased_at is not null
+    where
+        new_batches.new_batch_id is null
+        and before.purchased_at is not null
+        and {{ in_months_looked_at('orders', 'order_id', as_text('order_id'), start) }}
 ),
 
 keys as (
