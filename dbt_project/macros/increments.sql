@@ -105,8 +105,9 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
 {%- endmacro %}
 
 {# Whether a row of this table lies in a month that an increment looks at: one of the period and the days around it, or
-   one that holds another delivery of what came now or lies in the period. Of all other months only keys are read.
-   delivered_key: how the key is made from a row of the Bronze table. #}
+   one that holds another delivery of what came now or lies in the period. Of all other months only keys and moments are
+   read. delivered_key: how the key is made from a row of the Bronze table; judged and around: how many days around the
+   period are judged with it, and read with it. #}
 {% macro in_months_looked_at(table, key, delivered_key, start, judged=0, around=0) -%}
   {%- if execute -%}
     {%- set moment, month = config.get('meta').increment.moment, config.get('partition_by')[0] -%}
@@ -128,11 +129,13 @@ where _ingested_at > timestamp '{{ newest_ingested() }}'
 {%- endmacro %}
 
 {# Whether a month is one of those that a query finds; in words that an engine can leave out whole files by. #}
-{% macro in_months(month, query) -%}
-  {%- set found = run_query(query).columns[0].values() | list -%}
+{% macro in_months(month, query, alias='') -%}
+  {%- set found = run_query(
+      "select distinct cast(" ~ month ~ " as string) as month from (" ~ query ~ ") as found"
+  ).columns[0].values() | list -%}
   {%- set named = found | reject('none') | list -%}
   (
-    {%- if named %}{{ month }} in (date '{{ named | join("', date '") }}'){% else %}false{% endif -%}
-    {%- if none in found %} or {{ month }} is null{% endif -%}
+    {%- if named %}{{ alias }}{{ month }} in (date '{{ named | join("', date '") }}'){% else %}false{% endif -%}
+    {%- if none in found %} or {{ alias }}{{ month }} is null{% endif -%}
   )
 {%- endmacro %}

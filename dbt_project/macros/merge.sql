@@ -6,34 +6,45 @@
    table, unless the condition names the months; and rows to delete must then be rows of the source. #}
 
 {% macro lakehouse__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
-  {%- set columns = adapter.get_columns_in_relation(target) | map(attribute='quoted') | list -%}
+  {#- Asked of the table itself: the engine's catalog does not know a column yet that was added just now. -#}
+  {%- set columns = [] -%}
+  {%- for name in get_columns_in_query('select * from ' ~ target) %}{% do columns.append(adapter.quote(name)) %}{% endfor -%}
   {%- set month = config.get('partition_by')[0] -%}
   {%- set keys = [unique_key] if unique_key is string else unique_key -%}
   {%- set changes = source.identifier ~ '_changes' -%}
+  {%- set twice = run_query(
+      "select " ~ keys | join(', ') ~ " from " ~ source ~ " group by " ~ keys | join(', ') ~ " having count(*) > 1 limit 1"
+  ).rows | list -%}
+  {%- if twice %}
+    {%- do exceptions.raise_compiler_error(
+        "The query of " ~ target ~ " gives more than one row for a key, among others for " ~ twice[0].values() | join(', ')
+        ~ ": a merge could not tell which is meant. Mend the query, so that " ~ keys | join(', ') ~ " is its grain."
+    ) %}
+  {%- endif %}
   {%- call statement('changes') -%}
     create temporary table {{ changes }} as
-    select new.*, false as is_gone
+    select new.{{ columns | join(', new.') }}, false as is_gone
     from {{ source }} as new
     left anti join (
-      select * from {{ target }} where {{ in_months(month, 'select distinct ' ~ month ~ ' from ' ~ source) }}
+      select * from {{ target }} where {{ in_months(month, 'select ' ~ month ~ ' from ' ~ source) }}
     ) as old on {{ same(keys) }} and {{ same(columns, '<=>') }}
     {%- if 'replaced_days' in config.get('meta').increment %}
     union all
-    select old.*, true as is_gone
+    select old.{{ columns | join(', old.') }}, true as is_gone
     from {{ target }} as old
     left anti join {{ source }} as new on {{ same(keys) }}
     where {{ is_replaced('old') }}
     {%- endif %}
   {%- endcall -%}
   {%- set touched -%}
-    select distinct old.{{ month }} from {{ target }} as old left semi join {{ changes }} as new on {{ same(keys) }}
+    select old.{{ month }} from {{ target }} as old left semi join {{ changes }} as new on {{ same(keys) }}
   {%- endset -%}
   merge into {{ target }} as old
   using {{ changes }} as new
-  on {{ in_months('old.' ~ month, touched) }} and {{ same(keys) }}
+  on {{ in_months(month, touched, 'old.') }} and {{ same(keys) }}
   when matched and new.is_gone then delete
   when matched then update set {% for column in columns %}{{ column }} = new.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-  when not matched then insert ({{ columns | join(', ') }}) values (new.{{ columns | join(', new.') }})
+  when not matched and not new.is_gone then insert ({{ columns | join(', ') }}) values (new.{{ columns | join(', new.') }})
 {% endmacro %}
 
 {% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}

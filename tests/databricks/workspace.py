@@ -153,7 +153,7 @@ REPLIES: tuple[tuple[str, Callable[[Workspace, re.Match[str]], Answer]], ...] = 
     (r"^select \* from \(.*where false", _query),
     (r"^select cast\(cast\(max\(.* as newest", _fixed("newest", ("2018-08-01",))),
     (r"^select cast\(max\(.* as newest", _fixed("newest", ("2018-08-01 00:00:00",))),
-    (r"^select \w+_month from .* union distinct", _fixed("month", ("2018-08-01",), (None,))),
+    (r"^select distinct cast\(\w+_month as string\) as month", _fixed("month", ("2018-08-01",), (None,))),
     (r"^select cast\(min\(.* as first", _fixed("first", ("2018-07-01 00:00:00",))),
 )
 
