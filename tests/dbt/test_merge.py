@@ -15,14 +15,14 @@ CONFIG = (
     "on_schema_change='append_new_columns', "
     "meta={'increment': {'moment': 'at', 'late_days': 'event_late_days', 'replaced_days': 0}}) }}\n"
 )
+AT, MONTH = "cast(day as timestamp) as at", "cast(date_trunc('month', cast(day as date)) as date) as month"
 VARS = ("--vars", "{event_late_days: 30, backfill_start: '', backfill_end: ''}")
 OLD = "(1, 'a', '2018-01-05'), (2, 'b', '2018-03-01'), (3, 'c', '2018-03-02'), (4, 'd', null), (5, 'e', '2017-12-31')"
 
 
 def merged(project: Project, rows: str, columns: str = "id, s, day", more: str = "") -> list[tuple[object, ...]]:
-    """The table after a build with these rows: all columns but the month."""
-    query = f"select id, s, cast(day as timestamp) as at, {more} cast(date_trunc('month', cast(day as date)) as date) as month"
-    project.model("t", f"{CONFIG}{query} from ({values(rows, columns)}) as given")
+    """The table after a build with these rows; the month comes last, as in the project's models."""
+    project.model("t", f"{CONFIG}select id, s, {AT}, {more} {MONTH} from ({values(rows, columns)}) as given")
     project.succeeds("build", *VARS)
     return sorted(project.query("select id, s, month from silver.t"))
 

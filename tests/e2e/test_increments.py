@@ -263,7 +263,7 @@ def test_what_tells_nothing_new_changes_nothing(what: str, drops: Drops, tmp_pat
 def test_a_day_writes_only_into_months_that_it_changes(table: str, drops: Drops) -> None:
     before, now = files(drops.before_the_last, table), files(drops.warehouse, table)
     written = {month for month, _ in before ^ now}
-    # Orders of the day, of a corrected customer in the oldest month, and one out of January; events since the day before.
+    # Orders of the day, of a corrected customer in the oldest month, one out of January; events since the day before.
     of_orders = {min(month for month, _ in before), "2017-01-01", "2018-03-01"}
     assert {"2018-03-01"} <= written <= (of_orders if "orders" in table else {"2018-02-01", "2018-03-01"})
     assert len({month for month, _ in now} - written) > (10 if "orders" in table else 1)
