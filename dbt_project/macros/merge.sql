@@ -2,8 +2,8 @@
    rows (replaced_days before the period), rows of the table from there on that it no longer gives are deleted by the same
    commit. dbt-databricks has a setting for that, but no setting can know what day it is in the data.
 
-   Delta Lake on Databricks finds the files that a MERGE touches by itself. The embedded engine reads and joins the whole
-   table, unless the condition names the months; and rows to delete must then be rows of the source. #}
+   The embedded engine reads and joins the whole table, unless the condition names the months; and rows to delete must
+   then be rows of the source. Databricks is given the clause of its own MERGE for them. #}
 
 {% macro lakehouse__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
   {#- Asked of the table itself: the engine's catalog does not know a column yet that was added just now. -#}

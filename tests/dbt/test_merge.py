@@ -58,9 +58,6 @@ def test_a_new_column_is_filled_by_its_name(by_month: Project) -> None:
 def test_two_rows_for_a_key_are_refused_even_if_one_is_there_already(by_month: Project) -> None:
     project, before = by_month, by_month.rows("t")
     rows = values("(2, 'b', '2018-03-01'), (2, 'x', '2018-03-01')", "id, s, day")
-    query = (
-        "select id, s, cast(day as timestamp) as at, cast(date_trunc('month', cast(day as date)) as date) as month"
-    )
-    project.model("t", f"{CONFIG}{query} from ({rows}) as given")
+    project.model("t", f"{CONFIG}select id, s, {AT}, {MONTH} from ({rows}) as given")
     assert "gives more than one row for a key, among others for 2" in project.fails("build", *VARS)
     assert project.rows("t") == before
