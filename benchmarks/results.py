@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,8 +14,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "results"
 PACKAGES = ("pysail", "pyspark", "dbt-core", "deltalake", "duckdb", "sqlglot", "great-expectations", "implicit")
-LOAD_LIMIT = 0.5
-"""Above this many waiting processes a processor before the start, other work shares the machine."""
+BUSY_LIMIT = 0.25
+"""Above this share of the processors' time just before the start, other work has the machine too."""
 
 Result = dict[str, Any]
 
@@ -47,14 +48,13 @@ def add(
 
 
 def here() -> Result:
-    """The machine, its load at this moment, the day and the versions. Ask before the work begins."""
-    processors = os.cpu_count() or 1
-    load = os.getloadavg()[0]
+    """The machine, how busy it is, the day and the versions. Ask before the work begins; takes two seconds."""
+    busy = _busy(seconds=2)
     return {
         "day": datetime.now(UTC).date().isoformat(),
-        "machine": f"{processors} × {_processor()}, {_memory_gb():.0f} GB, {platform.system()}",
-        "load": round(load, 1),
-        "shared": load / processors > LOAD_LIMIT,
+        "machine": f"{os.cpu_count()} × {_processor()}, {_memory_gb():.0f} GB, {platform.system()}",
+        "busy": round(busy, 2),
+        "shared": busy > BUSY_LIMIT,
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
     }
@@ -63,6 +63,20 @@ def here() -> Result:
 def rounded(values: Mapping[str, float]) -> dict[str, float]:
     """As many digits as there is reason to keep."""
     return {name: round(value, 2 if value < 100 else 0) for name, value in values.items()}
+
+
+def _busy(seconds: float) -> float:
+    # Not the load of the last minute: there, what was measured just before would count as the work of others.
+    idle, total = _processor_times()
+    time.sleep(seconds)
+    idle_later, total_later = _processor_times()
+    return 1 - (idle_later - idle) / (total_later - total)
+
+
+def _processor_times() -> tuple[int, int]:
+    """Idle, and in all, since the machine started: columns of `proc_stat(5)`, waiting for a disk among the idle."""
+    times = [int(ticks) for ticks in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return times[3] + times[4], sum(times)
 
 
 def _memory_gb() -> float:

@@ -11,7 +11,7 @@ from benchmarks import growth, report, results
 ABOUT = {
     "day": "2026-01-01",
     "machine": "2 × processor",
-    "load": 0.1,
+    "busy": 0.01,
     "shared": False,
     "python": "3.12",
     "versions": {},

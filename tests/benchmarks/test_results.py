@@ -1,0 +1,24 @@
+"""What is kept beside a figure."""
+
+import multiprocessing
+import os
+
+from benchmarks import results
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def test_other_work_on_the_machine_is_noticed():
+    processes = multiprocessing.get_context("spawn")
+    others = [processes.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for other in others:
+        other.start()
+    try:
+        about = results.here()
+    finally:
+        for other in others:
+            other.kill()
+    assert about["shared"]
