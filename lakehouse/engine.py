@@ -63,6 +63,6 @@ def explain(error: PySparkException) -> str:
     said = (error.getMessage() or str(error)).split("JVM stacktrace:")[0].strip()
     if "TABLE_OR_VIEW_NOT_FOUND" in said and not catalog.tables(settings.warehouse(), ["bronze"]):
         said += "\nBronze is empty: run `lakehouse ingest --path ...` first."
-    if "Failed to allocate" in said and not settings.one_at_a_time():
+    if "Failed to allocate" in said and settings.threads() > 1:
         said += "\nThe shop is large for this machine's memory: set LAKEHOUSE_THREADS=1 to build one model at a time."
     return said

@@ -82,12 +82,14 @@ def check_engine(engine: str) -> None:
     """Make sure that this process can open a session on an engine.
 
     Raises:
-        LakehouseError: there is no such engine.
+        LakehouseError: there is no such engine, or what the environment sets for it cannot be.
     """
     if engine not in get_args(Engine):
         raise LakehouseError(
             f"There is no engine called {engine!r}.", f"Choose one of: {', '.join(get_args(Engine))}."
         )
+    if engine == "local":
+        settings.threads()
 
 
 def close_session(engine: str, warehouse: Path) -> None:
@@ -127,7 +129,7 @@ def _start_sail() -> SparkSession:
         # The engine reads these when it is imported. Without a limit a wide aggregate can take all memory. A fair
         # pool keeps room for those that come last, but divides by all that could spill, a hundred while four models
         # build, and fails those whose first batch is larger than their share.
-        pool = "fair" if settings.one_at_a_time() else "greedy"
+        pool = "fair" if settings.threads() == 1 else "greedy"
         os.environ.setdefault("SAIL_RUNTIME__MEMORY_POOL__TYPE", pool)
         os.environ.setdefault(f"SAIL_RUNTIME__MEMORY_POOL__{pool.upper()}__MAX_SIZE", str(memory_limit()))
         # What lies together by person also lies together by person and date, and can be added up as it comes. It sees

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lakehouse.errors import LakehouseError
+
 ROOT = Path(__file__).resolve().parents[1]
 DBT_PROJECT = ROOT / "dbt_project"
 PROFILES = ROOT / "profiles"
@@ -23,9 +25,19 @@ def site() -> Path:
     return Path(os.environ.get("LAKEHOUSE_SITE") or ROOT / "site").expanduser().resolve()
 
 
-def one_at_a_time() -> bool:
-    """Whether dbt builds one model at a time, so that each has all the memory: ``LAKEHOUSE_THREADS=1``."""
-    return os.environ.get("LAKEHOUSE_THREADS") == "1"
+def threads() -> int:
+    """How many models the embedded engine builds at a time: ``LAKEHOUSE_THREADS``, or 4 as in the profile.
+
+    Raises:
+        LakehouseError: it is no whole number from 1 on.
+    """
+    given = os.environ.get("LAKEHOUSE_THREADS", "4")
+    if not given.isdecimal() or int(given) < 1:
+        raise LakehouseError(
+            f"LAKEHOUSE_THREADS is {given!r}; it says how many models are built at a time.",
+            "Set a whole number from 1 on, or unset it.",
+        )
+    return int(given)
 
 
 def mlflow_uri(warehouse: Path) -> str:

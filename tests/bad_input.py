@@ -194,6 +194,7 @@ KINDS = (
     Kind("a warehouse that is a file", INGEST, lambda files, warehouse: warehouse.touch()),
     Kind("a warehouse that is another folder", INGEST, _strangers),
     Kind("nothing to build from", ("build",)),
+    Kind("a number of threads that is none", ("build",), environment=(("LAKEHOUSE_THREADS", "0"),)),
     Kind("a layer that is none", ("build", "--layer", "platinum")),
     Kind("a layer that cannot be checked", ("validate", "--layer", "platinum")),
     Kind("nothing to check", ("validate", "--layer", "gold")),
@@ -243,7 +244,7 @@ def said(kind: Kind, files: Path, warehouse: Path) -> tuple[int, str]:
     text = io.StringIO()
     ended = 0
     with (
-        _environment(warehouse),
+        _environment(kind, warehouse),
         contextlib.redirect_stderr(text),
         mock.patch.object(sys, "argv", ["lakehouse", *words]),
     ):
@@ -256,9 +257,9 @@ def said(kind: Kind, files: Path, warehouse: Path) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def _environment(warehouse: Path) -> Iterator[None]:
+def _environment(kind: Kind, warehouse: Path) -> Iterator[None]:
     # Wide, so that no line is broken.
-    there = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "COLUMNS": "4000", "TERMINAL_WIDTH": "4000"}
+    there = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "COLUMNS": "4000", "TERMINAL_WIDTH": "4000", **dict(kind.environment)}
     with mock.patch.dict(os.environ, there):
         yield
 
@@ -285,7 +286,8 @@ def rows(folder: Path) -> Iterator[tuple[Kind, int, str]]:
 def page(told: list[tuple[Kind, int, str]]) -> str:
     """The page, in Markdown."""
     lines = [
-        f"| {kind.name} | `lakehouse {_short(' '.join(kind.words))}` | {_cell(message)} |"
+        f"| {kind.name} | `{_short(' '.join([*map('='.join, kind.environment), 'lakehouse', *kind.words]))}` "
+        f"| {_cell(message)} |"
         for kind, _, message in told
     ]
     return HEAD + "\n".join(lines) + "\n"

@@ -78,6 +78,16 @@ def test_who_has_too_little_memory_is_told_to_build_one_model_at_a_time(
     assert ("set LAKEHOUSE_THREADS=1" in run.stdout) == is_told_how
 
 
+@pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
+def test_a_number_of_threads_that_is_none_is_refused_on_the_engine_that_reads_it(
+    threads: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_THREADS", threads)
+    session.check_engine("databricks")
+    with pytest.raises(LakehouseError, match=f"LAKEHOUSE_THREADS is '{threads}'"):
+        session.check_engine("local")
+
+
 IDLE = """
 import sys, time
 from pathlib import Path
