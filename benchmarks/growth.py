@@ -1,8 +1,8 @@
 """How time, memory and disk grow with the data: `python -m benchmarks.growth SCALE [--target spark]`, one at a time.
 
 A shop of that scale comes in two drops, all that was before and one day. Each is taken in and built layer by layer,
-with all tests and gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes an hour and a half before the day,
-18 GB for the files, and 40 GB for the tables.
+with all tests and gates. Scale 1 is 100,000 orders with 500,000 events; 100 takes an hour and a half,
+18 GB for the files, and 60 GB for the tables.
 """
 
 from __future__ import annotations
