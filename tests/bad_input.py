@@ -259,8 +259,8 @@ def said(kind: Kind, files: Path, warehouse: Path) -> tuple[int, str]:
 @contextlib.contextmanager
 def _environment(kind: Kind, warehouse: Path) -> Iterator[None]:
     # Wide, so that no line is broken.
-    there = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "COLUMNS": "4000", "TERMINAL_WIDTH": "4000", **dict(kind.environment)}
-    with mock.patch.dict(os.environ, there):
+    there = {"LAKEHOUSE_WAREHOUSE": str(warehouse), "COLUMNS": "4000", "TERMINAL_WIDTH": "4000"}
+    with mock.patch.dict(os.environ, there | dict(kind.environment)):
         yield
 
 
