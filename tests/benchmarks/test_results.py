@@ -11,7 +11,7 @@ def _spin() -> None:
         pass
 
 
-def test_other_work_on_the_machine_is_noticed():
+def test_other_work_on_the_machine_is_noticed() -> None:
     processes = multiprocessing.get_context("spawn")
     others = [processes.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
     for other in others:
