@@ -3,7 +3,8 @@
    commit. dbt-databricks has a setting for that, but no setting can know what day it is in the data.
 
    The embedded engine reads and joins the whole table, unless the condition names the months; and rows to delete must
-   then be rows of the source. Databricks is given the clause of its own MERGE for them. #}
+   then be rows of the source. Where nothing has changed it would still read all of it, and is not asked to. Databricks is
+   given the clause of its own MERGE for rows to delete. #}
 
 {% macro lakehouse__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}
   {#- Asked of the table itself: the engine's catalog does not know a column yet that was added just now. -#}
@@ -36,6 +37,9 @@
     where {{ is_replaced('old') }}
     {%- endif %}
   {%- endcall -%}
+  {%- if not run_query('select 1 from ' ~ changes ~ ' limit 1').rows %}
+  select 'nothing has changed' as told
+  {%- else %}
   {%- set touched -%}
     select old.{{ month }} from {{ target }} as old left semi join {{ changes }} as new on {{ same(keys) }}
   {%- endset -%}
@@ -45,6 +49,7 @@
   when matched and new.is_gone then delete
   when matched then update set {% for column in columns %}{{ column }} = new.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
   when not matched and not new.is_gone then insert ({{ columns | join(', ') }}) values (new.{{ columns | join(', new.') }})
+  {%- endif %}
 {% endmacro %}
 
 {% macro databricks__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) %}

@@ -49,6 +49,12 @@ def test_a_row_changes_its_month_one_goes_and_an_undated_one_is_not_doubled(by_m
     ]
 
 
+def test_nothing_new_is_no_commit(by_month: Project) -> None:
+    before, version = by_month.rows("t"), by_month.version("t")
+    merged(by_month, OLD)
+    assert (by_month.rows("t"), by_month.version("t")) == (before, version)
+
+
 def test_a_new_column_is_filled_by_its_name(by_month: Project) -> None:
     now = merged(by_month, "(2, 'B', '2018-03-01', 7)", "id, s, day, n", more="cast(n as int) as n, ")
     assert [(row[0], row[1]) for row in now] == [(1, "a"), (2, "B"), (4, "d"), (5, "e")]
