@@ -1,7 +1,7 @@
 """What was measured before: kept in ``quality.measurements``, and put beside what is measured now.
 
-Only steps of the pipeline add to it, and only those count that passed their gate. ``lakehouse validate`` looks at the
-same tables again; if it counted, one could make any state the usual one by asking about it eight times.
+Only what has just been built adds to it, and only those count that passed their gate. ``lakehouse validate`` looks at
+the same tables again; if it counted, one could make any state the usual one by asking about it eight times.
 """
 
 from __future__ import annotations

@@ -291,19 +291,25 @@ def validate(
     layer: Annotated[
         str | None, typer.Option(help="One layer: bronze, silver, gold, ml or marts. All by default.")
     ] = None,
+    just_built: Annotated[
+        bool, typer.Option("--just-built", help="dbt alone has built it just now: later runs are compared with it.")
+    ] = False,
     target: TargetOption = "local",
 ) -> None:
     """Check the tables as they are, and write the pages. Nothing is built, and nothing becomes history.
 
-    The exit code is 2 if a critical check fails.
+    The exit code is 2 if a critical check fails. Among the tasks of a job, where dbt builds a layer and this is its
+    gate, --just-built lets what is measured become history, as `lakehouse build` does.
 
     Example: lakehouse validate
 
     Example: lakehouse validate --layer silver
+
+    Example: lakehouse validate --layer silver --just-built
     """
     layers = _layers(layer, gate.LAYERS, "check")
     with console.progress() as update:
-        results = pipeline.validate(layers, target, settings.warehouse(), update)
+        results = pipeline.validate(layers, target, settings.warehouse(), update, just_built=just_built)
     console.print_checks(results)
 
 

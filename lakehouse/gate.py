@@ -54,6 +54,7 @@ def gate(
     nodes: Sequence[NodeResult] = (),
     *,
     in_step: bool = True,
+    just_built: bool = True,
 ) -> list[CheckResult]:
     """Check a layer, keep the results, and write the pages.
 
@@ -64,7 +65,8 @@ def gate(
         run_id: of the run that this belongs to.
         progress: called as suites are measured.
         nodes: what dbt did in the step; its tests are results too.
-        in_step: whether the layer has just been built: then what was measured becomes history.
+        in_step: whether a failure puts the layer back, which the message then says.
+        just_built: whether the layer is new: then what was measured becomes history.
 
     Returns:
         A result per check, and one per dbt test.
@@ -87,7 +89,7 @@ def gate(
     progress("pages of the checks", 1, 1)
     with disk_errors_explained(settings.site(), "point LAKEHOUSE_SITE at another"):
         docs.write(settings.site(), layer, report.judged, results.newest(place), results.trend(place))
-    if in_step:
+    if just_built:
         history.add(place, run_id, started, layer, report.measured, accepted=not failed)
     if failed:
         raise CheckFailed(

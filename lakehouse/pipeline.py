@@ -164,8 +164,17 @@ def score(model: str, target: str, warehouse: Path, progress: Progress) -> StepR
         return _score_step(model, target, warehouse, gate.new_run_id(place), progress)
 
 
-def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Progress) -> list[CheckResult]:
-    """Check layers as they are. Changes no table but ``quality.check_results``, and adds nothing to the history.
+def validate(
+    layers: Sequence[str], target: str, warehouse: Path, progress: Progress, *, just_built: bool = False
+) -> list[CheckResult]:
+    """Check layers as they are. Changes no table but those of ``quality``.
+
+    Args:
+        layers: of :data:`lakehouse.gate.LAYERS`.
+        target: the engine.
+        warehouse: the folder of the tables.
+        progress: called as the work goes on.
+        just_built: whether dbt alone has made them just now, so that what is measured becomes history.
 
     Raises:
         LakehouseError: no such target, or a layer is empty.
@@ -181,7 +190,7 @@ def validate(layers: Sequence[str], target: str, warehouse: Path, progress: Prog
         run_id = gate.new_run_id(place)
         for layer in layers:
             try:
-                results += gate.gate(layer, target, warehouse, run_id, progress, in_step=False)
+                results += gate.gate(layer, target, warehouse, run_id, progress, in_step=False, just_built=just_built)
             except gate.CheckFailed as failed:
                 failures.append(failed)
     if failures:

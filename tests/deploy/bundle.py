@@ -52,12 +52,14 @@ class Outside(NamedTuple):
         entry_points: the names of its console scripts.
         command_fault: what the command line says to these words, empty if it takes them.
         selectors: those of the dbt project.
+        tables: those of Gold by name, and whether a column of theirs is personal.
     """
 
     package: str
     entry_points: frozenset[str]
     command_fault: Callable[[Sequence[str]], str]
     selectors: frozenset[str]
+    tables: Mapping[str, bool]
 
 
 def read(folder: Path = BUNDLE, optional: Sequence[str] = OPTIONAL) -> dict[str, Tree]:
@@ -235,6 +237,8 @@ def _job_faults(job: Tree, outside: Outside, bundle: Tree) -> Iterator[str]:
             yield from (f"{key}: {fault}" for fault in _dbt_faults(task, outside, bundle))
         if "python_wheel_task" in task:
             yield from (f"{key}: {fault}" for fault in _wheel_faults(task, outside, defaults))
+        if "power_bi_task" in task:
+            yield from (f"{key}: {fault}" for fault in _power_bi_faults(task, outside))
 
 
 def _keeping_faults(job: Tree) -> Iterator[str]:
@@ -271,6 +275,8 @@ def _flow_faults(tasks: Mapping[str, Tree]) -> Iterator[str]:
         gates = [key for key, task in tasks.items() if _validates(task) == layer]
         if len(builds) != 1 or len(gates) != 1:
             yield f"{layer} is built by {builds} and checked by {gates}"
+        elif "--just-built" not in tasks[gates[0]]["python_wheel_task"]["parameters"]:
+            yield f"the gate of {layer} keeps nothing that later runs could be compared with"
         elif [key for key, before in after.items() if builds[0] in before] != gates:
             yield f"something other than the gate of {layer} waits for its build"
         elif layer != GATED[-1] and not any(gates[0] in before for before in after.values()):
@@ -284,7 +290,7 @@ def _builds(task: Tree) -> str:
 
 def _validates(task: Tree) -> str:
     words = task.get("python_wheel_task", {}).get("parameters", [])
-    return words[-1] if words[:2] == ["validate", "--layer"] else ""
+    return words[2] if words[:2] == ["validate", "--layer"] else ""
 
 
 def _dbt_faults(task: Tree, outside: Outside, bundle: Tree) -> Iterator[str]:
@@ -340,3 +346,11 @@ def _wheel_faults(task: Tree, outside: Outside, defaults: Mapping[str, str]) -> 
     wheels = [library["whl"] for library in task.get("libraries", ()) if "whl" in library]
     if [(BUNDLE / "resources" / path).resolve() for path in wheels] != [ROOT / "dist" / "*.whl"]:
         yield "it does not bring the wheel"
+
+
+def _power_bi_faults(task: Tree, outside: Outside) -> Iterator[str]:
+    for table in task["power_bi_task"]["tables"]:
+        if table["schema"] != "gold" or table["name"] not in outside.tables:
+            yield f"there is no table {table['schema']}.{table['name']} for people to look at"
+        elif outside.tables[table["name"]]:
+            yield f"{table['name']} says who a person is, and whoever opens the model would read it"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
+from bi.power_bi import contracts
 from lakehouse.settings import DBT_PROJECT, ROOT
 from tests.conftest import Once, need
 from tests.deploy import wheel as wheels
@@ -28,7 +29,12 @@ def outside(wheel: Wheel) -> Outside:
     """What the bundle leans on."""
     selectors = yaml.safe_load((DBT_PROJECT / "selectors.yml").read_text())["selectors"]
     names = frozenset(selector["name"] for selector in selectors)
-    return Outside(wheel.package, frozenset(wheel.entry_points), wheels.command_fault, names)
+    personal = {
+        name: any(column.is_personal for column in table.columns)
+        for name, table in contracts.dbt_tables().items()
+        if table.schema == "gold"
+    }
+    return Outside(wheel.package, frozenset(wheel.entry_points), wheels.command_fault, names, personal)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ WAREHOUSE = "resources/warehouse.yml"
 INTERACTIVE = "resources/interactive.yml"
 CATALOG = "resources/catalog.yml"
 SERVING = "optional/serving.yml"
+POWER_BI = "optional/power_bi.yml"
 FAULTS = [
     # What is referred to is defined, and what is defined is used.
     (JOB, "- task_key: silver_gate\n          desc", "- task_key: gate\n          desc", "there is no such task"),
@@ -99,9 +100,15 @@ FAULTS = [
     ),
     (
         JOB,
-        "parameters: [validate, --layer, marts]",
-        "parameters: [validate, --layer, ml]",
+        "parameters: [validate, --layer, marts, --just-built]",
+        "parameters: [validate, --layer, ml, --just-built]",
         "marts is built by ['marts'] and checked by []",
+    ),
+    (
+        JOB,
+        "parameters: [validate, --layer, gold, --just-built]",
+        "parameters: [validate, --layer, gold]",
+        "the gate of gold keeps nothing",
     ),
     (
         JOB,
@@ -126,6 +133,9 @@ FAULTS = [
     (JOB, "      budget_policy_id: ${var.budget_policy_id}\n", "", "no budget policy"),
     (WAREHOUSE, "key: cost_center", "key: cost", "the warehouse lakehouse has no tag cost_center"),
     (JOB, "        cost_center: ${var.cost_center}\n\n", "\n", "the job lakehouse has no tag cost_center"),
+    # Whoever opens a report reads no names.
+    (POWER_BI, "name: retention_campaign", "name: whale_call_list", "whale_call_list says who a person is"),
+    (POWER_BI, "name: retention_campaign", "name: retention", "there is no table gold.retention"),
     # The cluster knows where things are, and no secret.
     (JOB, "              LAKEHOUSE_WAREHOUSE: /local_disk0/lakehouse\n", "", "is not told LAKEHOUSE_WAREHOUSE"),
     (JOB, "DATABRICKS_CATALOG: ${var.catalog}", "X: ${workspace.host}", "workspace.host may be empty"),

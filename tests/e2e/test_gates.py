@@ -188,6 +188,20 @@ def test_validate_alone_checks_and_changes_nothing_but_the_results(built: Path) 
     assert query(built, "select count(distinct run_id) as n from quality__check_results") == [{"n": 3}]
 
 
+def test_what_dbt_alone_has_built_becomes_history_at_its_gate(built: Path) -> None:
+    before = contents(built)
+    run = gated(built, "validate", "--layer", "silver", "--just-built")
+    assert "2 of 3 checks passed, 1 warned." in run.stdout
+    assert differences(before, contents(built)) == []
+    failed = gated(built, "validate", "--layer", "silver", "--just-built", **{BROKEN: "1"})
+    assert failed.returncode == 2
+    assert "as they were before" not in failed.stderr
+    runs = (
+        "select accepted, count(distinct run_id) as n from quality__measurements where layer = 'silver' group by all"
+    )
+    assert {row["accepted"]: row["n"] for row in query(built, runs)} == {True: 2, False: 1}
+
+
 def test_a_suite_that_cannot_be_measured_is_named_and_hides_no_other(built: Path) -> None:
     run = gated(built, "validate", **{BROKEN: "1"})
     assert run.returncode == 2
