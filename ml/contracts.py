@@ -23,15 +23,15 @@ class Contract(NamedTuple):
     """What a table holds.
 
     Attributes:
-        key: the columns that tell its rows apart; in a table that keeps its history, those of one version and day.
+        key: the columns that tell its rows apart; in a table that keeps its history, those of one writing.
         columns: all but those of :data:`ORIGIN`.
-        keeps_history: whether rows of other versions and days stay when a model writes; otherwise the newest rows
-            replace all.
+        replaced: the columns of the origin that say which rows the newest ones replace, where others stay; without
+            any, they replace all.
     """
 
     key: tuple[str, ...]
     columns: tuple[pa.Field, ...]
-    keeps_history: bool = False
+    replaced: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -145,13 +145,13 @@ CONTRACTS = {
             _number("value_high", nullable=True),
             pa.field("is_promoted", pa.bool_(), nullable=False),
         ),
-        keeps_history=True,
+        replaced=("model_name", "model_version"),
     ),
     # kind: feature or score. psi: the population stability index between training and scoring.
     "drift": Contract(
         ("kind", "feature"),
         (_text("kind"), _text("feature"), _number("psi"), _text("level")),
-        keeps_history=True,
+        replaced=("model_name", "model_version", "as_of_date"),
     ),
 }
 """By table."""

@@ -116,7 +116,7 @@ def is_measured(place: Place, model: str, version: int) -> bool:
 def write(place: Place, rows: Frames, origin: Origin) -> dict[str, int]:
     """Write rows to ``ml`` tables; to be called inside :func:`lakehouse.tables.writing`.
 
-    The rows of a table replace all that it holds or, where it keeps its history, those of the same version and day.
+    The rows of a table replace all that it holds or, where it keeps its history, those that its contract names.
 
     Returns:
         The number of rows by table.
@@ -126,11 +126,13 @@ def write(place: Place, rows: Frames, origin: Origin) -> dict[str, int]:
     """
     conformed = {name: conform(name, frame, origin) for name, frame in rows.items()}
     for name, table in conformed.items():
-        same = (
-            f"model_name = '{origin.model_name}' and model_version = {origin.model_version} "
-            f"and as_of_date = date '{origin.as_of_date}'"
-        )
-        tables.replace(place, TableName("ml", name), table, same if CONTRACTS[name].keeps_history else None)
+        values = {
+            "model_name": f"'{origin.model_name}'",
+            "model_version": f"{origin.model_version}",
+            "as_of_date": f"date '{origin.as_of_date}'",
+        }
+        same = " and ".join(f"{column} = {values[column]}" for column in CONTRACTS[name].replaced)
+        tables.replace(place, TableName("ml", name), table, same or None)
     return {name: table.num_rows for name, table in conformed.items()}
 
 

@@ -108,8 +108,9 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
             champion = _champion(registry, model, name, inputs, told)
             decision = judge(candidate, model.PRIMARY, champion)
             version = registry.settle(version, decision)
-        # Not only of a new version: a step that was put back took them away, and left the version in the register.
-        if not data.is_measured(place, name, version.number):
+        # Not only of a new version: a step that was put back took them away, and left the version in the register. And
+        # of every new one: a register that was begun anew gives the numbers of the old one again.
+        if is_new or not data.is_measured(place, name, version.number):
             _write_metrics(place, version, inputs, candidate, champion, decision)
     return Training(
         version, is_new, decision, candidate.metrics, candidate.baselines, model.PRIMARY[0], candidate.method

@@ -147,6 +147,24 @@ def test_where_history_is_kept_only_the_same_version_and_day_is_replaced(warehou
     assert [row["psi"] for row in rows] == [0.1, 0.3, 0.4]
 
 
+def test_a_version_has_the_metrics_of_one_training(warehouse: Path) -> None:
+    catalog.prepare(warehouse)
+    metrics = pd.DataFrame(
+        {
+            "subject": ["candidate"],
+            "metric": ["mae"],
+            "value_low": [None],
+            "value_high": [None],
+            "is_promoted": [True],
+        }
+    )
+    later = ORIGIN_OF_TEST._replace(as_of_date=date(2018, 8, 26))
+    for value, origin in ((1.0, ORIGIN_OF_TEST), (2.0, ORIGIN_OF_TEST._replace(model_version=4)), (3.0, later)):
+        data.write(warehouse, {"model_metrics": metrics.assign(value=value)}, origin)
+    rows = query(warehouse, "select value from ml__model_metrics order by value")
+    assert [row["value"] for row in rows] == [2.0, 3.0]
+
+
 def test_if_one_frame_does_not_fit_no_table_is_written(warehouse: Path) -> None:
     catalog.prepare(warehouse)
     with pytest.raises(ValueError, match="drift"):

@@ -132,6 +132,19 @@ def test_old_data_again_is_the_old_version_again(gold: Path, registry: Registry,
 
 
 @pytest.mark.slow
+def test_a_register_that_is_begun_anew_has_its_own_version_1(
+    gold: Path, registry: Registry, empty_registry: Path, mean_model: str
+) -> None:
+    steps.train(mean_model, "local", gold)
+    shutil.copy(empty_registry, gold)
+    write_gold(gold, [value * 10 for value in STEADY])
+    training = steps.train(mean_model, "local", gold)
+    assert (training.version.number, training.is_new) == (1, True)
+    rows = query(gold, "select subject, value from ml__model_metrics order by subject")
+    assert [(row["subject"], round(row["value"])) for row in rows] == [("candidate", 79), ("naive", 400)]
+
+
+@pytest.mark.slow
 def test_a_champion_that_cannot_be_read_just_now_does_not_give_way(
     gold: Path, registry: Registry, mean_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

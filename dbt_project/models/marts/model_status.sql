@@ -25,15 +25,33 @@ with metrics as (
     from {{ source('ml', 'model_metrics') }}
 ),
 
--- The newest version that became champion is the one that scores.
+scored as (
+    {%- for table in ['product_recommendations', 'churn_scores', 'revenue_forecast'] %}
+    select distinct
+        model_name,
+        model_version
+    from {{ source('ml', table) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+-- A champion may be given the alias by hand, so what scored says which it is. Before that, the newest that became one.
 of_champions as (
     select *
     from (
         select
-            *,
-            max(case when is_promoted then model_version end) over (partition by model_name) as champion_version
+            metrics.*,
+            coalesce(
+                scored.model_version,
+                max(case when metrics.is_promoted then metrics.model_version end) over (
+                    partition by metrics.model_name
+                )
+            ) as champion_version
         from metrics
-        where direction is not null
+        left join scored on metrics.model_name = scored.model_name
+        where metrics.direction is not null
     ) as of_all
     where model_version = champion_version
 ),
