@@ -108,8 +108,8 @@ def train(name: str, target: str, warehouse: Path, progress: Progress = lambda *
             champion = _champion(registry, model, name, inputs, told)
             decision = judge(candidate, model.PRIMARY, champion)
             version = registry.settle(version, decision)
-        # Not only of a new version: a step that was put back took them away, and left the version in the register. And
-        # of every new one: a register that was begun anew gives the numbers of the old one again.
+        # Not only of a new version: a step that was put back took them away, and left the version in the register.
+        # Of every new one: a register that was begun anew gives numbers again that the old one gave.
         if is_new or not data.is_measured(place, name, version.number):
             _write_metrics(place, version, inputs, candidate, champion, decision)
     return Training(

@@ -48,16 +48,25 @@ ORDER_ITEMS = Suite(
     table="fct_order_items",
     owner=ANALYTICS,
     measure="""
+    with months as (
+        select
+            date_trunc('month', purchased_at) as month,
+            cast(sum(revenue) as double) as revenue
+        from gold.fct_order_items
+        group by date_trunc('month', purchased_at)
+    )
+
     select
-        date_format(lines.purchased_at, 'yyyy-MM') as key,
-        cast(sum(lines.revenue) as double) as revenue
-    from gold.fct_order_items as lines
-    cross join silver.as_of as as_of
-    where
+        date_format(months.month, 'yyyy-MM') as key,
         -- Before regular trade one order can be a tenth of a month, and the month of the reporting date is not over.
-        date_trunc('month', lines.purchased_at) >= date_trunc('month', as_of.first_complete_week)
-        and date_trunc('month', lines.purchased_at) < date_trunc('month', as_of.reporting_date)
-    group by date_format(lines.purchased_at, 'yyyy-MM')
+        -- Null, as a month that is in no row at all is one that has lost its revenue.
+        case
+            when months.month >= date_trunc('month', as_of.first_complete_week)
+                and months.month < date_trunc('month', as_of.reporting_date)
+                then months.revenue
+        end as revenue
+    from months
+    cross join silver.as_of as as_of
     """,
     checks=(
         critical(
@@ -262,7 +271,7 @@ FUNNEL = Suite(
         select
             cast(sum(sessions) as double) as sessions,
             sum(sessions_with_purchase) as purchases,
-            cast(sum(case when referrer = 'direct' or referrer is null then sessions else 0 end) as double) as direct
+            cast(sum(case when referrer in ('direct', 'unknown') then sessions else 0 end) as double) as direct
         from gold.conversion_funnel
     )
 
@@ -282,7 +291,8 @@ FUNNEL = Suite(
         warning(
             "referrers_turned_direct",
             Dimension.COMPLETENESS,
-            "A redirect that drops the referrer makes visits look direct, and takes the credit from every campaign.",
+            "A redirect that drops the referrer makes visits look direct, and a tracker that no longer sends it unknown; "
+            "both take the credit from every campaign.",
             at_most("direct_share_ratio", 1.5),
         ),
     ),

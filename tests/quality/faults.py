@@ -167,6 +167,7 @@ TABLE_FAULTS = (
     Fault("features_lost_deliveries", "gold__churn_examples", put(delivered_orders="0")),
     Fault("conversion_broke_away", "gold__conversion_funnel", put(sessions_with_purchase="0")),
     Fault("referrers_turned_direct", "gold__conversion_funnel", put(referrer="'direct'")),
+    Fault("referrers_turned_direct", "gold__conversion_funnel", put(referrer="'unknown'")),
     Fault("deliveries_turned_late", "gold__product_performance", put(late_units="delivered_units")),
     Fault("places_lost_their_coordinates", "gold__dim_customer", put(latitude="cast(null as double)")),
 )

@@ -24,7 +24,7 @@ from lakehouse.session import close_session, open_session
 from lakehouse.settings import ROOT
 from ml.contracts import CONTRACTS
 from tests.disasters import EVENTS, ORDERS, OTHERS, TWELVE, made_up, struck
-from tests.quality.faults import BRONZE_FAULTS, SCORE_FAULTS, TABLE_FAULTS, Fault, quarantined
+from tests.quality.faults import BRONZE_FAULTS, SCORE_FAULTS, TABLE_FAULTS, Fault, only, put, quarantined
 from tests.quality.pretended import MARTS, SCORES
 
 LAYERS: Mapping[str, tuple[Suite, ...]] = {
@@ -340,6 +340,21 @@ def test_what_a_whole_delivery_repeats_of_old_is_no_fault(sound: Frames, session
     )
     now = measure(session, silver.SUITES, silver__quarantined_orders="damaged")
     assert failures(now, sound) == set()
+
+
+@pytest.mark.slow
+def test_a_month_that_is_no_longer_compared_is_not_one_that_lost_its_revenue(
+    sound: Frames, session: SparkSession
+) -> None:
+    later = put(first_complete_week="date_add(first_complete_week, 56)")
+    later(session.table("silver.as_of")).createOrReplaceTempView("damaged")
+    assert failures(measure(session, (gold.ORDER_ITEMS,), silver__as_of="damaged"), sound) == set()
+    compared = sound["gold.fct_order_items"].dropna()["key"].min()
+    only(f"date_format(purchased_at, 'yyyy-MM') != '{compared}'")(
+        session.table("gold.fct_order_items")
+    ).createOrReplaceTempView("damaged")
+    now = measure(session, (gold.ORDER_ITEMS,), gold__fct_order_items="damaged")
+    assert failures(now, sound) == {"month_of_the_past_changed"}
 
 
 def test_every_check_is_seen_to_fail() -> None:

@@ -306,11 +306,12 @@ right join ( -- noqa: CV08
     seller_repeats
     right join ( -- noqa: CV08
         like_orders
+        -- A state may be unknown. All three null-safe: of a mixture the engine would join by the others, and then look.
         right join histories -- noqa: CV08
             on
-                like_orders.main_category = histories.last_category
-                and like_orders.state = histories.state
-                and like_orders.reference_date = histories.reference_date
+                like_orders.main_category <=> histories.last_category
+                and like_orders.state <=> histories.state
+                and like_orders.reference_date <=> histories.reference_date
     )
         on
             seller_repeats.seller_key = histories.seller_key

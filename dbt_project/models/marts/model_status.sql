@@ -26,34 +26,48 @@ with metrics as (
 ),
 
 scored as (
-    {%- for table in ['product_recommendations', 'churn_scores', 'revenue_forecast'] %}
     select distinct
         model_name,
         model_version
-    from {{ source('ml', table) }}
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    from (
+        {%- for table in ['product_recommendations', 'churn_scores', 'revenue_forecast'] %}
+        select
+            model_name,
+            model_version
+        from {{ source('ml', table) }}
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+    ) as scores
+),
+
+promoted as (
+    select
+        model_name,
+        max(model_version) as model_version
+    from metrics
+    where is_promoted
+    group by model_name
 ),
 
 -- A champion may be given the alias by hand, so what scored says which it is. Before that, the newest that became one.
+champions as (
+    select
+        coalesce(scored.model_name, promoted.model_name) as model_name,
+        coalesce(scored.model_version, promoted.model_version) as model_version
+    from promoted
+    full outer join scored on promoted.model_name = scored.model_name
+),
+
 of_champions as (
-    select *
-    from (
-        select
-            metrics.*,
-            coalesce(
-                scored.model_version,
-                max(case when metrics.is_promoted then metrics.model_version end) over (
-                    partition by metrics.model_name
-                )
-            ) as champion_version
-        from metrics
-        left join scored on metrics.model_name = scored.model_name
-        where metrics.direction is not null
-    ) as of_all
-    where model_version = champion_version
+    select metrics.*
+    from metrics
+    inner join champions
+        on
+            metrics.model_name = champions.model_name
+            and metrics.model_version = champions.model_version
+    where metrics.direction is not null
 ),
 
 candidates as (

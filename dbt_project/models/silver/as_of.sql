@@ -1,9 +1,11 @@
 {#- A week is compared with the median of the eight before it: long enough to be steady, short enough to
     follow growth. Below 70 % of that median, or below a tenth of the best such median, it is not a week of
-    normal trade. -#}
+    normal trade. A week without any order ends a start, and not a holiday, if trade before it was below half of
+    what it was in the eight weeks after it. -#}
 {%- set window_weeks = 8 -%}
 {%- set share_of_median = 0.7 -%}
 {%- set share_of_best = 0.1 -%}
+{%- set share_of_later = 0.5 -%}
 {%- set given = "date '" ~ var('as_of_date') ~ "'" if var('as_of_date') else 'cast(null as date)' -%}
 
 with orders as (
@@ -61,33 +63,39 @@ weeks as (
 ),
 
 -- Windows, where joins would say the same: the engine reads what a join names once for each time it is named.
-before as (
+around as (
     select
         *,
         sort_array(collect_list(orders) over (
             order by week_start asc
             rows between {{ window_weeks }} preceding and 1 preceding
-        )) as orders_before
+        )) as orders_before,
+        sort_array(collect_list(orders) over (
+            order by week_start asc
+            rows between 1 following and {{ window_weeks }} following
+        )) as orders_after
     from weeks
 ),
 
 usual as (
     select
         *,
+        {%- for list, median in [('orders_before', 'usual_orders'), ('orders_after', 'later_orders')] %}
         case
-            when size(orders_before) > 0 then (
-                element_at(orders_before, cast(floor((size(orders_before) + 1) / 2) as int))
-                + element_at(orders_before, cast(floor(size(orders_before) / 2) as int) + 1)
+            when size({{ list }}) > 0 then (
+                element_at({{ list }}, cast(floor((size({{ list }}) + 1) / 2) as int))
+                + element_at({{ list }}, cast(floor(size({{ list }}) / 2) as int) + 1)
             ) / 2
-        end as usual_orders
-    from before
+        end as {{ median }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from around
 ),
 
 -- A week that the as-of date cuts off is not over, however good it was so far.
 judged as (
     select
         usual.week_start,
-        usual.orders,
+        usual.orders = 0 and usual.usual_orders < {{ share_of_later }} * usual.later_orders as ends_the_start,
         date_add(usual.week_start, 6) <= as_of.as_of_date
         and usual.orders > 0
         and usual.orders >= {{ share_of_median }} * coalesce(usual.usual_orders, 0)
@@ -98,7 +106,7 @@ judged as (
     cross join as_of
 ),
 
--- The tail ends with the last normal week; the head begins after the last week without any order.
+-- The tail ends with the last normal week; the head begins after the last empty week of the start.
 tail as (
     select
         *,
@@ -109,7 +117,9 @@ tail as (
 head as (
     select
         *,
-        max(case when orders = 0 and week_start < last_complete_week then week_start end) over () as last_empty_week
+        max(
+            case when ends_the_start and week_start < last_complete_week then week_start end
+        ) over () as last_of_start
     from tail
 ),
 
@@ -120,7 +130,7 @@ complete as (
     from head
     where
         week_start <= last_complete_week
-        and week_start > coalesce(last_empty_week, date '0001-01-01')
+        and week_start > coalesce(last_of_start, date '0001-01-01')
 )
 
 select
