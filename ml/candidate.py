@@ -50,7 +50,7 @@ class Candidate:
     """A trained model before it is registered.
 
     Attributes:
-        method: what serves where the metric that decides is measured, perhaps a baseline.
+        method: what serves where the primary metric is measured, perhaps a baseline.
         params: what it was trained with.
         metrics: of the candidate in the test window, as ``ndcg_at_10``; the bounds of an interval as
             ``ndcg_at_10_low`` and ``ndcg_at_10_high``.

@@ -36,7 +36,8 @@ class Model(Protocol):
     """A model: pure functions from frames to frames, and a folder for what training leaves.
 
     ``READS`` are the Gold tables and columns it learns and scores from, ``WRITES`` the tables of ``ml.contracts`` it
-    fills, ``PRIMARY`` the metric that decides between candidate and champion, and whether more is better.
+    fills, ``PRIMARY`` the metric that is shown beside the baselines, and whether more is better; it decides between
+    candidate and champion where no metric of :data:`ml.gate.IF_ADMITTED` does.
     ``Settings`` is a frozen dataclass with a default for everything but ``reporting_date`` and ``clickstream``.
     All is reproducible to the digit.
     """

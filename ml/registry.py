@@ -60,7 +60,7 @@ class RegistryBusy(LakehouseError):
 class Version(NamedTuple):
     """A registered version of a model.
 
-    ``metrics`` are those of its training, a baseline's as ``baseline/metric``; ``primary`` is the one that decides;
+    ``metrics`` are those of its training, a baseline's as ``baseline/metric``; ``primary`` is the one that is shown;
     ``content`` is the digest of all that was learned, measured and decided.
     """
 

@@ -44,7 +44,7 @@ class Training(NamedTuple):
         decision: whether it became champion, and why.
         metrics: of the candidate in the test window.
         baselines: the same by whatever else was tried.
-        primary: the metric that decides.
+        primary: the metric that is shown beside the baselines.
         method: what serves where that is measured, or would if the version were champion.
     """
 

@@ -1,7 +1,10 @@
 """Was the call list right? Its top decile on past dates, against simpler ways to rank the same people.
 
-The people are those of ``gold.whale_call_list``: top-decile spenders who are past their usual gap. Nobody called
-them, so this says whom it would have reached, not what a call would have changed.
+The people are top-decile spenders past their usual gap: those of ``gold.whale_call_list`` by the defaults of the dbt
+vars ``whale_share`` and ``whale_gaps``. No table that a model reads says what the vars are: with other values the
+list is of other people, and this is no evidence about them. Who would be kept off as control is among them, and so is
+who has ordered only what was canceled later, as nobody knew then. Nobody called them, so this says whom the list
+would have reached, not what a call would have changed.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from ml.churn.examples import Examples, Floats
 from ml.churn.ranking import TOP, Interval
 
 WHALE = 0.9
-"""Position by spend from which on somebody is a top-decile spender, as in ``gold.customer_risk``."""
+"""Position by spend from which on somebody is a top-decile spender: 1 less ``whale_share``, by default."""
+GAPS = 1
+"""After how many usual gaps somebody is past them: ``whale_gaps``, by default."""
 PRIOR_ORDERS = 2
 """Orders of the average value that a person's expected basket is smoothed with, as in ``gold.customer_risk``."""
 SMALLEST = 0.01
@@ -73,7 +78,7 @@ def whales(examples: Examples, rows: np.ndarray) -> np.ndarray:
     spend, days = examples.column("spend", rows), examples.column("days_since_last_order", rows)
     gap = usual_gap(examples.column("order_days", rows), examples.column("days_since_first_order", rows) - days)
     position = (pd.Series(spend).rank(method="min").to_numpy() - 1) / max(len(spend) - 1, 1)
-    return np.asarray((position >= WHALE) & (days > gap))
+    return np.asarray((position >= WHALE) & (days > GAPS * gap))
 
 
 def backtest(

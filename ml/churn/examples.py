@@ -49,7 +49,7 @@ class Examples:
         ).sort_values(["reference_date", "customer_unique_id"], ignore_index=True)
         people, person = np.unique(frame["customer_unique_id"].to_numpy(dtype=object), return_inverse=True)
         raw = numbers(frame, clickstream)
-        fold = (pd.util.hash_array(people) % FOLDS).astype(np.intp)
+        fold = folds(people)
         return cls(
             frame,
             raw,
@@ -77,3 +77,8 @@ class Examples:
     def column(self, name: str, rows: NDArray[np.intp]) -> Floats:
         """One of the raw columns as doubles."""
         return self.frame[name].to_numpy()[rows].astype(np.float64)
+
+
+def folds(people: NDArray[np.object_]) -> NDArray[np.intp]:
+    """The part of each person, 0 to FOLDS - 1, by the id alone, shape (n,)."""
+    return (pd.util.hash_array(people) % FOLDS).astype(np.intp)

@@ -61,7 +61,7 @@ def card(
                 + " | ".join(f"{value:.4f}" for value in rest)
                 + f" | {novelty:.1f} |"
             )
-    lines += ["", "## Decision", "", f"{'Promoted' if decision.promote else 'Not promoted'}.", ""]
+    lines += ["", "## Decision", "", f"{'Promoted' if decision.promote else 'Nothing learned is promoted'}.", ""]
     lines += [f"- {reason}" for reason in decision.reasons]
     lines += ["", "## What goes with what", "", "| feature | weight |", "|---|---|"]
     lines += [f"| {name} | {weight:.2f} |" for name, weight in recipe.weights.items()]

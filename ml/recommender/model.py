@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ml.candidate import Candidate, Decision
+from ml.gate import IF_ADMITTED
 from ml.recommender import scoring, shop
 from ml.recommender.als import AlsParams
 from ml.recommender.card import card, figures
@@ -42,6 +43,7 @@ NAME = "recommender"
 READS = shop.READS
 WRITES = ("product_recommendations", "buy_again", "similar_products")
 PRIMARY = (f"{BASKET}_ndcg_at_10", True)
+"""What is shown of it. A champion is compared by the same metric of each use that something learned may serve."""
 
 check = shop.check
 
@@ -73,7 +75,8 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
 
     Returns:
         A candidate that is worth promoting if something learned serves at least one use. Its metrics are those of
-        what serves each use, with the use before the metric: ``basket_completion_ndcg_at_10``.
+        what serves each use, with the use before the metric: ``basket_completion_ndcg_at_10``. What serves a use that
+        something learned may serve is admitted: it passed its gate, or is what serves otherwise.
 
     Raises:
         BadInput: if the frames cannot be learned from.
@@ -107,7 +110,7 @@ def train(frames: Mapping[str, pd.DataFrame], settings: Settings, seed: int) -> 
     return Candidate(
         method=served[BASKET],
         params=_params(recipe, served, settings, seed),
-        metrics=_served_metrics(tables, served),
+        metrics=_served_metrics(tables, served, LEARNED),
         baselines=_baselines(tables, served),
         decision=decision,
         figures=figures(tables, served),
@@ -121,23 +124,30 @@ def evaluate(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Setting
     """The metrics of a saved model in the test window of these frames.
 
     Parameters, weights and what serves each use are the saved ones. Counts and factors are of what was known before
-    this window, because the saved ones know what came in it.
+    this window, because the saved ones know what came in it. What was learned has to pass its gate in this window
+    too, or the use lacks the metric of :data:`ml.gate.IF_ADMITTED`.
     """
     recipe, served, seed = read_recipe(folder)
     known = open_shop(frames, settings)
     check_history(known, settings)
     outcomes = in_window(known, settings.test_start, settings.end, recipe, settings, seed)
     tables = pd.concat([outcome.table(use, seed) for use, outcome in outcomes.items()], ignore_index=True)
-    return _served_metrics(tables, served)
+    admitted = [
+        use
+        for use in LEARNED
+        if served[use] == OTHERWISE[use] or judge(use, outcomes[use], served[use], seed).promote
+    ]
+    return _served_metrics(tables, served, admitted)
 
 
 def score(folder: Path, frames: Mapping[str, pd.DataFrame], settings: Settings) -> Mapping[str, pd.DataFrame]:
     """The rows of each table in :data:`WRITES`, from what was known at the end of the reporting date."""
     recipe, served, seed = read_recipe(folder)
     known = open_shop(frames, settings)
+    model = _factors(folder, known, settings)
     return {
         "product_recommendations": scoring.product_recommendations(
-            known, Recommender.load(folder / FACTORS), recipe, served[NEW_PRODUCTS], settings
+            known, model, recipe, served[NEW_PRODUCTS], settings
         ),
         "buy_again": scoring.own_products(known, settings),
         "similar_products": scoring.similar_products(known, recipe, served[BASKET], settings, seed),
@@ -149,8 +159,8 @@ def online(
 ) -> Online:
     """What single requests are answered from; not from the rows, but by the code that they come from."""
     recipe, served, seed = read_recipe(folder)
-    model = Recommender.load(folder / FACTORS)
-    return recommendations.online(open_shop(frames, settings), model, recipe, served, settings, seed)
+    known = open_shop(frames, settings)
+    return recommendations.online(known, _factors(folder, known, settings), recipe, served, settings, seed)
 
 
 def predict(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
@@ -237,9 +247,10 @@ def overall(
     return Decision(promoted, (*reasons, *otherwise), (*details, *otherwise))
 
 
-def _served_metrics(tables: pd.DataFrame, served: Mapping[str, str]) -> dict[str, float]:
+def _served_metrics(tables: pd.DataFrame, served: Mapping[str, str], admitted: Collection[str]) -> dict[str, float]:
     rows = tables[(tables["group"] == "all") & (tables["method"] == tables["use"].map(served))]
-    return _flat(rows)
+    ndcg = rows[rows["metric"].str.startswith("ndcg_") & rows["use"].isin(admitted)]
+    return _flat(rows) | {f"{row.use}_{row.metric}{IF_ADMITTED}": float(row.value) for row in ndcg.itertuples()}
 
 
 def _baselines(tables: pd.DataFrame, served: Mapping[str, str]) -> dict[str, dict[str, float]]:
@@ -270,6 +281,18 @@ def _params(recipe: Recipe, served: Mapping[str, str], settings: Settings, seed:
         "clickstream": settings.clickstream,
         "seed": seed,
     }
+
+
+def _factors(folder: Path, known: shop.Shop, settings: Settings) -> Recommender:
+    """Factors of the products: where they serve, of what is known today, else those of the training.
+
+    A champion that stays for long would otherwise never recommend what came after its training, and what was judged
+    of it was fitted to all that was known then.
+    """
+    recipe, served, seed = read_recipe(folder)
+    if served[NEW_PRODUCTS] != ALS:
+        return Recommender.load(folder / FACTORS)
+    return fit(known.purchases(None, settings.end), recipe.people, seed=seed)
 
 
 def read_recipe(folder: Path) -> tuple[Recipe, Mapping[str, str], int]:

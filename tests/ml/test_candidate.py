@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
@@ -12,14 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.candidate import BadInput, Candidate, Decision
-from ml.gate import Champion, judge
+from ml.gate import IF_ADMITTED, Champion, judge
 
 measured = st.floats(allow_nan=True, allow_infinity=False)
 
 
-def candidate(value: float, *, promote: bool = True) -> Candidate:
+def candidate(value: float, uses: Mapping[str, float] | None = None, *, promote: bool = True) -> Candidate:
     decision = Decision(promote, ("It beats the baseline.",))
-    return Candidate("mean", {}, {"error": value}, {}, decision, {}, "", lambda _: None, pd.DataFrame())
+    metrics = {"error": value, **admitted(uses or {})}
+    return Candidate("mean", {}, metrics, {}, decision, {}, "", lambda _: None, pd.DataFrame())
+
+
+def admitted(uses: Mapping[str, float]) -> dict[str, float]:
+    """What serves a use passes the gate; its metric."""
+    return {f"{use}{IF_ADMITTED}": value for use, value in uses.items()}
 
 
 def test_bad_input_says_what_and_how_to_go_on() -> None:
@@ -80,3 +87,56 @@ def test_a_champion_that_cannot_be_measured_gives_way() -> None:
 def test_a_metric_that_is_missing_never_wins() -> None:
     assert not judge(candidate(math.nan), ("error", False), Champion(2, {"error": 1.0})).promote
     assert not judge(candidate(math.nan), ("error", False), Champion(2, {})).promote
+
+
+MORE = ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "promote"),
+    [
+        ({"baskets": 0.2, "people": 0.3}, {"baskets": 0.2, "people": 0.1}, True),
+        ({"baskets": 0.2, "people": 0.3}, {"baskets": 0.3, "people": 0.1}, False),
+        ({"baskets": 0.2, "people": 0.3}, {"baskets": 0.2, "people": 0.3}, False),
+        ({"baskets": 0.2, "people": 0.3}, {"people": 0.3}, True),
+        ({"baskets": 0.2, "people": 0.3}, {"people": 0.4}, False),
+        ({"baskets": 0.2}, {"baskets": 0.1, "people": 0.3}, False),
+        ({"baskets": 0.2}, {}, True),
+    ],
+)
+def test_a_champion_gives_way_to_what_is_better_in_a_use_and_worse_in_none(
+    mine: dict[str, float], theirs: dict[str, float], promote: bool
+) -> None:
+    """The plain metric says nothing then: it would say the opposite."""
+    champion = Champion(3, {"error": math.inf if promote else -math.inf, **admitted(theirs)})
+    verdict = judge(candidate(1.0, mine), MORE, champion)
+    assert verdict.promote == promote
+    assert all(f"{use}{IF_ADMITTED}" in verdict.reasons[-1] for use in mine)
+    assert "error" not in verdict.reasons[-1]
+
+
+def test_less_may_be_better_in_a_use_too() -> None:
+    assert judge(candidate(1.0, {"baskets": 0.1}), ("error", False), Champion(3, admitted({"baskets": 0.2}))).promote
+
+
+def test_what_is_not_admitted_any_more_is_said_to_be_so() -> None:
+    verdict = judge(candidate(1.0, {"baskets": 0.2, "people": 0.1}), MORE, Champion(3, admitted({"people": 0.1})))
+    assert verdict.reasons[-1] == (
+        "On the same days, baskets_if_admitted 0.2 is better than none, people_if_admitted 0.1 equals the 0.1 of the "
+        "champion, version 3. None: what it serves does not pass the gate on these days, or cannot be measured."
+    )
+
+
+@pytest.mark.parametrize(
+    ("theirs", "promote"),
+    [({}, True), ({"people": 0.1}, True), ({"people": 0.2}, False), ({"baskets": 0.1, "people": 0.1}, False)],
+)
+def test_a_candidate_below_its_thresholds_replaces_only_a_champion_that_is_below_them_too(
+    theirs: dict[str, float], promote: bool
+) -> None:
+    below = candidate(1.0, {"baskets": 0.2, "people": 0.1}, promote=False)
+    verdict = judge(below, MORE, Champion(3, admitted(theirs)))
+    assert verdict.promote == promote
+    assert ("Version 3 stays champion." in verdict.reasons) == (theirs.keys() == {"baskets", "people"})
+    assert not judge(below, MORE, None).promote
+    assert not judge(below, MORE, Champion(3, {}, "cannot be measured: its files are gone.")).promote

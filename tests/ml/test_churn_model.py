@@ -6,22 +6,29 @@ from __future__ import annotations
 import ast
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from lakehouse import console
 from lakehouse.settings import ROOT
 from ml import threads
 from ml.candidate import BadInput, Candidate
 from ml.churn import evaluation, features, learning, model
 from ml.churn import windows as time
-from ml.churn.examples import Examples
+from ml.churn.examples import Examples, folds
 from ml.churn.fitting import Logistic, Trees
+from ml.churn.gate import RIVALS
 from ml.churn.settings import Settings
 from ml.contracts import CONTRACTS
+from ml.gate import Champion, judge
+from ml.registry import Version
+from ml.saved import flat_metrics
+from ml.steps import Training
 from tests.ml.churn_shop import DATES, REPORTING_DATE, shop
 
 SETTINGS = Settings(reporting_date=REPORTING_DATE, test_dates=2, draws=60)
@@ -153,8 +160,14 @@ def test_a_saved_model_does_as_well_as_it_did_on_the_same_dates(
 def test_a_champion_that_no_longer_beats_the_sort_has_no_say(
     admitted: Candidate, pivoted: Candidate, silent: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
-    assert "auc_if_admitted" not in model.evaluate(saved(admitted, tmp_path / "old"), silent, SETTINGS)
-    assert "auc_if_admitted" in model.evaluate(saved(pivoted, tmp_path / "new"), silent, SETTINGS)
+    old, new = (
+        Champion(1, model.evaluate(saved(one, tmp_path / one.method), silent, SETTINGS))
+        for one in (admitted, pivoted)
+    )
+    assert "auc_if_admitted" not in old.metrics
+    assert judge(pivoted, model.PRIMARY, old).promote
+    assert "auc_if_admitted" in new.metrics
+    assert not judge(pivoted, model.PRIMARY, new).promote
 
 
 @pytest.mark.slow
@@ -264,6 +277,34 @@ def test_the_call_list_is_judged_against_simpler_rankings(telling: dict[str, pd.
     assert set(found.gains) == {"frequency_then_recency", "monetary", "random"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("served", ["admitted", "pivoted"])
+def test_what_is_printed_of_it_has_intervals_and_the_best_baseline(
+    served: str, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "out", Console(width=120))
+    candidate: Candidate = request.getfixturevalue(served)
+    metric, more = model.PRIMARY
+    made = Version(
+        "churn", 1, (), flat_metrics(candidate), metric, more, datetime(2018, 8, 19, tzinfo=UTC), "run", ""
+    )
+    console.print_training(
+        Training(
+            made, True, candidate.decision, candidate.metrics, candidate.baselines, metric, method=candidate.method
+        )
+    )
+    for table in console.versions_tables([made]):
+        console.out.print(table)
+    rows = [re.split(" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    printed = {row[0]: row[1:] for row in rows}
+    assert len(printed[f"served: {candidate.method}"]) == 3
+    baselines = {*RIVALS, "rfm_score", "prevalence"} - {candidate.method}
+    assert all(len(printed[name]) == 3 for name in baselines)
+    best = max(sorted(baselines), key=lambda name: candidate.baselines[name][metric])
+    values = (candidate.metrics[metric], candidate.baselines[best][metric])
+    assert printed["1"] == ["2018-08-19", f"{values[0]:.4g}", best, f"{values[1]:.4g}"]
+
+
 def test_who_cannot_be_trained_on_is_told_so(telling: dict[str, pd.DataFrame]) -> None:
     frame = telling["churn_examples"]
     model.check(telling)
@@ -274,6 +315,51 @@ def test_who_cannot_be_trained_on_is_told_so(telling: dict[str, pd.DataFrame]) -
     ):
         with pytest.raises(BadInput, match=words):
             model.check({**telling, "churn_examples": broken})
+
+
+@pytest.fixture(scope="module")
+def lonely() -> dict[str, pd.DataFrame]:
+    """A small shop in which nobody has ever bought again."""
+    return shop(0.0, people=200, rate=0.0)
+
+
+def returning(frames: dict[str, pd.DataFrame], parts: list[int]) -> dict[str, pd.DataFrame]:
+    """The same shop with somebody in each of some parts who has bought again soon, whenever one looked."""
+    frame = frames["churn_examples"]
+    there = frame.loc[frame["reference_date"].dt.date == DATES[0], "customer_unique_id"].to_numpy(dtype=object)
+    people = list(there)
+    chosen = [people.pop([int(part) for part in folds(np.array(people, dtype=object))].index(part)) for part in parts]
+    days = frame["days_to_next_purchase"].mask(frame["customer_unique_id"].isin(chosen), 40.0)
+    return {**frames, "churn_examples": frame.assign(days_to_next_purchase=days)}
+
+
+@pytest.mark.parametrize("parts", [[0], [1], [2], [1, 1, 1]])
+def test_a_shop_whose_returning_people_are_all_left_out_together_is_too_small(
+    parts: list[int], lonely: dict[str, pd.DataFrame]
+) -> None:
+    with pytest.raises(BadInput, match=f"people .*, {len(parts)} bought again within 90 days") as caught:
+        model.check(returning(lonely, parts))
+    assert "returning customers" in caught.value.mend
+
+
+def test_where_all_come_back_but_some_of_one_part_there_is_nothing_to_tell_apart_either(
+    lonely: dict[str, pd.DataFrame],
+) -> None:
+    frames = returning(lonely, [2])
+    days = frames["churn_examples"]["days_to_next_purchase"]
+    turned = days.where(days.isna(), 999.0).fillna(40.0)
+    with pytest.raises(BadInput, match="bought again within 90 days"):
+        model.check({**frames, "churn_examples": frames["churn_examples"].assign(days_to_next_purchase=turned)})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("error")
+def test_two_who_are_not_left_out_together_are_enough(lonely: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    frames = returning(lonely, [0, 2])
+    model.check(frames)
+    found = train(frames)
+    assert found.params["method"] == "rfm_risk"
+    assert len(model.score(saved(found, tmp_path), frames, SETTINGS)["churn_scores"])
 
 
 def test_ml_neither_imports_nor_reads_what_was_planted() -> None:

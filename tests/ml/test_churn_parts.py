@@ -7,10 +7,12 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from lakehouse.settings import DBT_PROJECT
 from ml.churn import call_list, cells, drift, features, leaks, reasons
 from ml.churn import windows as time
 from ml.churn.baselines import quintile
@@ -198,3 +200,10 @@ def test_no_column_of_visits_is_a_feature_where_they_were_made_up() -> None:
     assert not set(features.columns("generated")) & set(features.BEHAVIOUR)
     extra = {feature.name for feature in features.features("observed")} - made_up
     assert extra == {"log_active_days", "log_views", "log_carts", "days_since_last_visit"}
+
+
+def test_the_call_list_is_judged_for_the_whales_that_dbt_has_by_default() -> None:
+    """Evidence for other people than those on the list would be none."""
+    said = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text())["vars"]
+    assert said["whale_share"] == pytest.approx(1 - call_list.WHALE)
+    assert said["whale_gaps"] == call_list.GAPS

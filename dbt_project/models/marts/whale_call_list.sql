@@ -1,3 +1,6 @@
+{#- The backtest is of the list by these values; about the people of another it says nothing. -#}
+{%- set is_tried = var('whale_share') | float == 0.1 and var('whale_gaps') | float == 1 -%}
+
 with risk as (
     select * from {{ ref('customer_risk') }}
     where is_whale_at_risk and not is_call_control
@@ -34,7 +37,8 @@ listed as (
     select
         risk.*,
         case
-            when backtest.is_better = 1 and risk.expected_revenue is not null then 'expected_revenue'
+            when {{ is_tried | lower }} and backtest.is_better = 1 and risk.expected_revenue is not null
+                then 'expected_revenue'
             else 'frequency_then_recency'
         end as ranked_by,
         date_sub(
