@@ -156,9 +156,22 @@ OTHERS = {
         lambda rows: [{**row, "order_status": "returned"} if n == 7 else row for n, row in enumerate(rows)],
         {"order_status_is_new", "orders_file_brought_nothing_new"},
     ),
+    "a new way to pay": Disaster(
+        PAYMENTS,
+        changed(payment_type=lambda row: row["payment_type"].replace("boleto", "pix")),
+        {"many_payments_took_an_unknown_type", "payment_type_is_new"},
+    ),
+    "one payment of a new type": Disaster(
+        PAYMENTS,
+        lambda rows: [
+            {**row, "payment_type": "pix"} if n == 7 else {**row, "payment_type": ""} if n < 200 else row
+            for n, row in enumerate(rows)
+        ],
+        {"payment_type_is_new"},
+    ),
     "one correction": Disaster(ORDERS, with_one_correction, {"orders_file_brought_nothing_new"}),
 }
-"""Those that are the same in other files or at another time, and two that are counted and stop nothing."""
+"""Those that are the same in other files or at another time, and three that are counted and stop nothing."""
 
 
 def made_up(folder: Path) -> Path:

@@ -179,7 +179,7 @@ def test_what_is_known_of_the_whole_shop_alone_is_blank_beside_a_slice(model: Mo
 
 
 def test_a_parcel_without_a_promised_day_is_neither_late_nor_in_time(model: Model) -> None:
-    """As in weekly_performance, which counts the orders that have days late."""
+    """As in weekly_performance, whose share of late orders is of those that have days late."""
     columns, rows = model.tables["fct_order_items"]["columns"], model.tables["fct_order_items"]["rows"]
     order, late, counts = (columns.index(name) for name in ("order_id", "days_late", "is_revenue_order"))
     one = next(row[order] for row in rows if row[counts] and row[late] is not None and row[late] <= 0)

@@ -27,7 +27,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from lakehouse.errors import LakehouseError
-from lakehouse.session import open_session
+from lakehouse.session import close_session, open_session
 from ml.candidate import Candidate, Decision
 from ml.registry import REQUIREMENTS, Registry, RegistryBusy, Version
 from tests.ml import mean_model
@@ -226,9 +226,11 @@ def test_a_server_of_the_users_is_used(
 
 
 def test_a_session_that_has_ended_is_not_asked_where_models_go(registry: Registry, tmp_path: Path) -> None:
-    session: Any = open_session("local", tmp_path / "of_another_test")
+    warehouse = tmp_path / "of_another_test"
+    session: Any = open_session("local", warehouse)
     session.client.release_session()
     assert registry.versions("mean") == []
+    close_session("local", warehouse)  # or PySpark would go on asking it
 
 
 @pytest.mark.parametrize(("schema", "expected"), [("dev", "shop.dev_ml.churn"), ("prod", "shop.ml.churn")])

@@ -38,7 +38,7 @@ sold as (
         sum(case
             when days_ago >= {{ compared_days }} and days_ago < 2 * {{ compared_days }} then revenue else 0
         end) as revenue_4_weeks_before,
-        count(days_late) as delivered_units,
+        count(delivered_at) as delivered_units,
         count(case when days_late > 0 then 1 end) as late_units,
         {{ quotient('sum(review_score)', 'count(review_score)', 'decimal(3, 2)') }} as average_review_score
     from lines

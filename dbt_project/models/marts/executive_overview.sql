@@ -56,6 +56,7 @@ people as (
         periods.period,
         orders.customer_unique_id,
         sum(orders.revenue) as revenue,
+        count(orders.days_late) as promised_orders,
         max(case when orders.purchase_number > 1 then 1 else 0 end) as is_returning,
         row_number() over (
             partition by periods.weeks, periods.period
@@ -76,6 +77,7 @@ customers as (
         period,
         count(*) as active_customers,
         sum(is_returning) as returning_customers,
+        sum(promised_orders) as promised_orders,
         sum(case when place <= ceil(places / 10) then revenue else 0 end) as top_revenue
     from people
     group by
@@ -180,7 +182,7 @@ select
     {{ quotient('explained.canceled_orders', 'explained.placed_orders', 'decimal(9, 4)') }} as cancellation_rate,
     cast(explained.delivered_orders as int) as delivered_orders,
     cast(explained.late_orders as int) as late_orders,
-    {{ quotient('explained.late_orders', 'explained.delivered_orders', 'decimal(9, 4)') }} as late_delivery_rate,
+    {{ quotient('explained.late_orders', 'customers.promised_orders', 'decimal(9, 4)') }} as late_delivery_rate,
     cast(explained.reviewed_orders as int) as reviewed_orders,
     {{ quotient('explained.review_points', 'explained.reviewed_orders', 'decimal(3, 2)') }} as average_review_score,
     {{ quotient('customers.top_revenue', 'explained.revenue', 'decimal(9, 4)') }} as top_customers_share,

@@ -73,7 +73,8 @@ weekly as (
         member,
         sum(revenue) as revenue,
         count(*) as orders,
-        count(days_late) as delivered_orders,
+        -- A parcel that was promised for no day is neither late nor in time.
+        count(days_late) as promised_orders,
         count(case when days_late > 0 then 1 end) as late_orders,
         count(review_score) as reviewed_orders,
         sum(review_score) as review_points
@@ -91,7 +92,7 @@ sums as (
         weekly.member,
         sum(case when periods.period = 'current' then weekly.revenue else 0 end) as revenue,
         sum(case when periods.period = 'current' then weekly.orders else 0 end) as orders,
-        sum(case when periods.period = 'current' then weekly.delivered_orders else 0 end) as delivered_orders,
+        sum(case when periods.period = 'current' then weekly.promised_orders else 0 end) as promised_orders,
         sum(case when periods.period = 'current' then weekly.late_orders else 0 end) as late_orders,
         sum(case when periods.period = 'current' then weekly.reviewed_orders else 0 end) as reviewed_orders,
         sum(case when periods.period = 'current' then weekly.review_points else 0 end) as review_points,
@@ -117,6 +118,6 @@ select
     {{ quotient('revenue', 'orders', 'decimal(18, 2)') }} as average_order_value,
     case when has_previous = 1 then cast(previous_revenue as decimal(18, 2)) end as previous_revenue,
     case when has_year_ago = 1 then cast(year_ago_revenue as decimal(18, 2)) end as year_ago_revenue,
-    {{ quotient('late_orders', 'delivered_orders', 'decimal(9, 4)') }} as late_delivery_rate,
+    {{ quotient('late_orders', 'promised_orders', 'decimal(9, 4)') }} as late_delivery_rate,
     {{ quotient('review_points', 'reviewed_orders', 'decimal(3, 2)') }} as average_review_score
 from sums

@@ -27,11 +27,26 @@ traded as (
         count(distinct case when purchase_number > 1 then customer_unique_id end) as returning_customers,
         sum(case when purchase_number = 1 then revenue else 0 end) as first_order_revenue,
         sum(case when purchase_number > 1 then revenue else 0 end) as repeat_order_revenue,
-        count(days_late) as delivered_orders,
+        count(days_late) as promised_orders,
         count(case when days_late > 0 then 1 end) as late_orders,
         count(review_score) as reviewed_orders,
         sum(review_score) as review_points
     from orders
+    group by week_start
+),
+
+-- A parcel that was promised for no day is delivered, and neither late nor in time.
+delivered as (
+    select
+        week_start,
+        count(*) as delivered_orders
+    from (
+        select distinct
+            week_start,
+            order_id
+        from lines
+        where delivered_at is not null
+    ) as pairs
     group by week_start
 ),
 
@@ -61,9 +76,9 @@ select
     cast(coalesce(placed.placed_orders, 0) as int) as placed_orders,
     cast(coalesce(placed.canceled_orders, 0) as int) as canceled_orders,
     {{ quotient('placed.canceled_orders', 'placed.placed_orders', 'decimal(9, 4)') }} as cancellation_rate,
-    cast(coalesce(traded.delivered_orders, 0) as int) as delivered_orders,
+    cast(coalesce(delivered.delivered_orders, 0) as int) as delivered_orders,
     cast(coalesce(traded.late_orders, 0) as int) as late_orders,
-    {{ quotient('traded.late_orders', 'traded.delivered_orders', 'decimal(9, 4)') }} as late_delivery_rate,
+    {{ quotient('traded.late_orders', 'traded.promised_orders', 'decimal(9, 4)') }} as late_delivery_rate,
     cast(coalesce(traded.reviewed_orders, 0) as int) as reviewed_orders,
     cast(coalesce(traded.review_points, 0) as decimal(18, 2)) as review_points,
     {{ quotient('traded.review_points', 'traded.reviewed_orders', 'decimal(3, 2)') }} as average_review_score,
@@ -76,4 +91,5 @@ select
     ) }} as realised_revenue_per_customer
 from weeks
 left join traded on weeks.week_start = traded.week_start
+left join delivered on weeks.week_start = delivered.week_start
 left join placed on weeks.week_start = placed.week_start

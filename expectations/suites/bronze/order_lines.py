@@ -7,6 +7,12 @@ from expectations.suites.bronze.delivered import judged, money, repeated_keys, r
 from expectations.suites.common import ENGINEERING, at_least, at_most, between, critical, share, warning
 
 PRICE, FREIGHT = money("price"), money("freight_value")
+PAYMENT_TYPES = "'credit_card', 'boleto', 'voucher', 'debit_card', 'not_defined'"
+# A type that was not told is no new one: of such a payment the money counts.
+UNKNOWN_TYPE = f"nullif(trim(payment_type), '') not in ({PAYMENT_TYPES})"
+UNKNOWN_PAYMENTS = (
+    f"select order_id, payment_sequential, payment_type from bronze.order_payments where {UNKNOWN_TYPE}"
+)
 
 ORDER_ITEMS = Suite(
     layer="bronze",
@@ -140,7 +146,9 @@ ORDER_PAYMENTS = Suite(
     measure=f"""
     with {judged("order_payments")}
 
-    select median({money("payment_value")}) as median_payment
+    select
+        median({money("payment_value")}) as median_payment,
+        {share(UNKNOWN_TYPE)} as share_of_unknown_type
     from judged
     """,
     checks=(
@@ -150,6 +158,22 @@ ORDER_PAYMENTS = Suite(
             "Payments in cents, or one instalment in place of the sum, move the median by more than any change of "
             "prices.",
             between("median_payment_ratio", 0.5, 2),
+        ),
+        warning(
+            "payment_type_is_new",
+            Dimension.VALIDITY,
+            "Payments of a type that no rule knows wait in quarantine, and their orders look as if nobody had paid, "
+            "until somebody decides what it means.",
+            at_most("share_of_unknown_type", 0),
+            UNKNOWN_PAYMENTS,
+        ),
+        critical(
+            "many_payments_took_an_unknown_type",
+            Dimension.VALIDITY,
+            "A shop that opens a new way to pay, or renames one, sends all its payments to quarantine; one in two "
+            "hundred is a way to pay, and no slip of a clerk.",
+            at_most("share_of_unknown_type", 0.005),
+            UNKNOWN_PAYMENTS,
         ),
     ),
 )

@@ -37,7 +37,13 @@ select
     full_name,
     email,
     phone,
-    consent_text = 'true' as marketing_consent,
+    -- Who says no is heard, whatever else is wrong with the row: the row waits in quarantine, and until it is mended
+    -- nobody writes to its person. Newer is what delivery_rank takes for newer.
+    min(case when consent_text = 'true' then 1 else 0 end) over (
+        partition by customer_unique_id
+        order by _delivered_on desc nulls last, _ingested_at desc, _batch_id desc, _source_row desc
+        rows between unbounded preceding and current row
+    ) = 1 as marketing_consent,
     provenance,
     {{ audit_columns() }},
     broken_rule,

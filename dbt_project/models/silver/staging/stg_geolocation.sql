@@ -26,5 +26,5 @@ judged as (
 
 select
     *,
-    {{ delivery_rank(['zip_code_prefix', 'latitude', 'longitude', 'city', 'state']) }} as delivery_rank
+    {{ delivery_rank(['zip_code_prefix', 'latitude', 'longitude']) }} as delivery_rank
 from judged

@@ -23,6 +23,9 @@ judged as (
         {{ first_broken_rule({
             'order_id_missing': "typed.order_id is null",
             'payment_sequential_unreadable': "typed.payment_sequential is null",
+            'payment_type_unknown': "typed.payment_type not in (
+            'credit_card', 'boleto', 'voucher', 'debit_card', 'not_defined'
+        )",
             'payment_value_unreadable': "typed.payment_value is null",
             'payment_value_negative': "typed.payment_value < 0",
             'order_unknown': "orders.order_id is null"
