@@ -16,3 +16,13 @@
     rows between unbounded preceding and current row
   )
 {%- endmacro %}
+
+{# The median of a sorted list; null of an empty one. Of a window it would be no function that the engine knows. #}
+{% macro middle_of(list) -%}
+  case
+    when size({{ list }}) > 0 then (
+      element_at({{ list }}, cast(floor((size({{ list }}) + 1) / 2) as int))
+      + element_at({{ list }}, cast(floor(size({{ list }}) / 2) as int) + 1)
+    ) / 2
+  end
+{%- endmacro %}

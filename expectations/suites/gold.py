@@ -291,7 +291,7 @@ FUNNEL = Suite(
         warning(
             "referrers_turned_direct",
             Dimension.COMPLETENESS,
-            "A redirect that drops the referrer makes visits look direct, and a tracker that no longer sends it unknown; "
+            "A redirect that drops the referrer makes visits look direct, a tracker that no longer sends it unknown; "
             "both take the credit from every campaign.",
             at_most("direct_share_ratio", 1.5),
         ),

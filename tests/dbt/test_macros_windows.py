@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,13 @@ def test_a_window_that_holds_little_says_what_one_that_holds_all_says(
     ).collect()
     assert len(found) == len(rows)
     assert all(row["ours"] == row["plain"] for row in found), found
+
+
+@limits(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.integers(-9, 9), max_size=9))
+def test_the_middle_of_a_sorted_list_is_its_median(values: list[int], warehouse: Path) -> None:
+    session = open_session("local", warehouse)
+    frame = session.createDataFrame([(sorted(values),)], "list array<bigint>")
+    frame.createOrReplaceTempView("given")
+    (row,) = session.sql(f"select {macro('windows.sql', 'middle_of', 'list')} as middle from given").collect()
+    assert row["middle"] == (statistics.median(values) if values else None)

@@ -306,7 +306,7 @@ right join ( -- noqa: CV08
     seller_repeats
     right join ( -- noqa: CV08
         like_orders
-        -- A state may be unknown. All three null-safe: of a mixture the engine would join by the others, and then look.
+        -- A state may be unknown. All three null-safe: the engine would not join by one among others that are not.
         right join histories -- noqa: CV08
             on
                 like_orders.main_category <=> histories.last_category

@@ -51,7 +51,7 @@ promoted as (
     group by model_name
 ),
 
--- A champion may be given the alias by hand, so what scored says which it is. Before that, the newest that became one.
+-- The alias may have been given by hand, so what scored says which it is; before that, the newest that became one.
 champions as (
     select
         coalesce(scored.model_name, promoted.model_name) as model_name,

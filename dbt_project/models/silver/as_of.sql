@@ -80,14 +80,8 @@ around as (
 usual as (
     select
         *,
-        {%- for list, median in [('orders_before', 'usual_orders'), ('orders_after', 'later_orders')] %}
-        case
-            when size({{ list }}) > 0 then (
-                element_at({{ list }}, cast(floor((size({{ list }}) + 1) / 2) as int))
-                + element_at({{ list }}, cast(floor(size({{ list }}) / 2) as int) + 1)
-            ) / 2
-        end as {{ median }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {{ middle_of('orders_before') }} as usual_orders,
+        {{ middle_of('orders_after') }} as later_orders
     from around
 ),
 
