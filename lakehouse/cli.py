@@ -296,10 +296,10 @@ def validate(
     ] = False,
     target: TargetOption = "local",
 ) -> None:
-    """Check the tables as they are, and write the pages. Nothing is built, and nothing becomes history.
+    """Check the tables as they are, and write the pages. Nothing is built or put back.
 
-    The exit code is 2 if a critical check fails. Among the tasks of a job, where dbt builds a layer and this is its
-    gate, --just-built lets what is measured become history, as `lakehouse build` does.
+    The exit code is 2 if a critical check fails. Nothing becomes history, unless this is the gate of a layer that dbt
+    alone has built: then --just-built lets what is measured count for later runs, as `lakehouse build` does.
 
     Example: lakehouse validate
 
@@ -308,6 +308,11 @@ def validate(
     Example: lakehouse validate --layer silver --just-built
     """
     layers = _layers(layer, gate.LAYERS, "check")
+    if just_built and layer is None:
+        raise LakehouseError(
+            "--just-built needs --layer: only a layer that was built just now becomes history.",
+            "Name the one that dbt has built, as in `lakehouse validate --layer silver --just-built`.",
+        )
     with console.progress() as update:
         results = pipeline.validate(layers, target, settings.warehouse(), update, just_built=just_built)
     console.print_checks(results)

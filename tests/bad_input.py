@@ -197,6 +197,7 @@ KINDS = (
     Kind("a number of threads that is none", ("build",), environment=(("LAKEHOUSE_THREADS", "0"),)),
     Kind("a layer that is none", ("build", "--layer", "platinum")),
     Kind("a layer that cannot be checked", ("validate", "--layer", "platinum")),
+    Kind("all layers as just built", ("validate", "--just-built")),
     Kind("nothing to check", ("validate", "--layer", "gold")),
     Kind("nothing to show", ("site",)),
     Kind("a model that is none", ("train", "oracle")),

@@ -200,6 +200,9 @@ def test_what_dbt_alone_has_built_becomes_history_at_its_gate(built: Path) -> No
         "select accepted, count(distinct run_id) as n from quality__measurements where layer = 'silver' group by all"
     )
     assert {row["accepted"]: row["n"] for row in query(built, runs)} == {True: 2, False: 1}
+    of_all = here(built, "validate", "--just-built")
+    assert of_all.returncode == 1
+    assert "--just-built needs --layer" in of_all.stderr
 
 
 def test_a_suite_that_cannot_be_measured_is_named_and_hides_no_other(built: Path) -> None:

@@ -16,6 +16,7 @@ from data_generation.generate import generate
 from data_generation.request import Request
 from lakehouse import session
 from lakehouse.ingest import ingest
+from ml import data as scores
 from tests.delta import contents, differences
 from tests.mutants import operators_python, operators_sql
 from tests.mutants.fault import Fault, Mutant, placed
@@ -94,6 +95,7 @@ class Worker:
         def take_in(some: Sequence[date]) -> None:
             for day in some:
                 ingest("olist", [drops / str(day)], warehouse, delivered_on=day)
+            scores.prepare(warehouse)
             session.close_session("local", warehouse)
 
         take_in(days[:BUILT_DAYS])
