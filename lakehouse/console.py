@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,16 +52,28 @@ def said_if_stopped(what_is_true: str) -> Iterator[None]:
         raise
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come; a Ctrl-C to all that know how to stop for one, dbt and its threads among them."""
+
+
 @contextmanager
 def cleaned_up_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, not the process as it stands."""
+    """Let SIGTERM end the block as Ctrl-C does, not the process as it stands; the exit code is its own.
+
+    Only the main thread can be told of signals: in another, the block is as without.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def leave(*_: object) -> None:
-        sys.exit(TERMINATED)
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
+    except Terminated:
+        sys.exit(TERMINATED)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -72,7 +85,7 @@ def progress(
     """One line that says what is being worked on; it is gone when the work is done."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-    with said_if_stopped(if_stopped), bar:
+    with cleaned_up_on_sigterm(), said_if_stopped(if_stopped), bar:
         task = bar.add_task("starting", total=None)
 
         def update(what: str, done: int, total: int) -> None:
@@ -85,10 +98,12 @@ def progress(
 def print_files(report: StepReport) -> None:
     table = new_table("Bronze: what was delivered", "table", "rows", "rejected")
     for file in report.files:
-        remark = "there already" if file.already_there else ""
+        remarks = []
+        if file.already_there:
+            remarks.append(f"there already, as of {file.delivered_on}" if file.delivered_on else "there already")
         if file.extra_columns:
-            remark = escape(f"with new columns: {', '.join(file.extra_columns)}")
-        table.add_row(str(file.table), f"{file.rows:,}", f"{file.rejected:,}", remark)
+            remarks.append(f"with new columns: {', '.join(file.extra_columns)}")
+        table.add_row(str(file.table), f"{file.rows:,}", f"{file.rejected:,}", escape(", ".join(remarks)))
     out.print(table)
     rejected = sum(file.rejected for file in report.files)
     if rejected:

@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class FileReport(NamedTuple):
-    """What became of one file."""
+    """What became of one file; ``delivered_on`` is the day under which Bronze has had it, if it was there already."""
 
     file: str
     table: TableName
@@ -42,6 +42,7 @@ class FileReport(NamedTuple):
     rejected: int
     extra_columns: list[str]
     already_there: bool
+    delivered_on: date | None = None
 
 
 class _Plan(NamedTuple):
@@ -60,6 +61,7 @@ class _Plan(NamedTuple):
 class _Counts(NamedTuple):
     rows: int
     rejected: int
+    delivered_on: date | None
 
 
 def ingest(
@@ -98,7 +100,7 @@ def take_in(checked: Checked, warehouse: Path, progress: Progress = lambda *_: N
     """The second half of :func:`ingest`, to be called inside :func:`lakehouse.tables.writing`.
 
     Raises:
-        LakehouseError: a file is damaged, or belongs to another day than before.
+        LakehouseError: a file is damaged, or comes without a day where there are drops of days.
     """
     # Reading every file to its end finds what is damaged before the first row is written.
     plans = [
@@ -118,7 +120,9 @@ def _ingest_file(plan: _Plan, warehouse: Path, progress: Progress) -> FileReport
     extra = [column for column in plan.header if column not in plan.landing.columns]
     there = _remove_unfinished(warehouse, plan, table)
     if there:
-        return FileReport(plan.file, table, *there, extra, already_there=True)
+        return FileReport(
+            plan.file, table, there.rows, there.rejected, extra, already_there=True, delivered_on=there.delivered_on
+        )
     _check_day(warehouse, plan, table)
 
     rows = rejected = 0
@@ -200,8 +204,8 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
         LakehouseError: what was complete is there no more.
     """
     delivered = {
-        row["_batch_id"]: _Counts(row["row_count"], row["rejected_count"])
-        for row in _query(warehouse, DELIVERIES, plan, "_batch_id, row_count, rejected_count")
+        row["_batch_id"]: _Counts(row["row_count"], row["rejected_count"], row["_delivered_on"])
+        for row in _query(warehouse, DELIVERIES, plan, "_batch_id, row_count, rejected_count, _delivered_on")
     }
     rows, rejected = (
         {
@@ -224,8 +228,11 @@ def _remove_unfinished(warehouse: Path, plan: _Plan, table: TableName) -> _Count
             f"The table {table} at {path} lacks {len(lost)} of its {len(delivered)} deliveries.",
             catalog.way_back(table, path),
         )
-    there = _Counts(rows.get(plan.batch_id, 0), rejected.get(plan.batch_id, 0))
-    complete = delivered.get(plan.batch_id) == there
+    told = delivered.get(plan.batch_id)
+    there = _Counts(rows.get(plan.batch_id, 0), rejected.get(plan.batch_id, 0), told.delivered_on if told else None)
+    # The word that a batch is complete comes last. Rows that are gone since then are gone because somebody wanted it:
+    # a person who was erased must not come back with the next run. None at all is no erasure.
+    complete = told is not None and there.rows <= told.rows and bool(there.rows or not told.rows)
     unfinished = (rows.keys() | rejected.keys()) - delivered.keys()
     if not complete:
         unfinished.add(plan.batch_id)

@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lakehouse.errors import LakehouseError
+from lakehouse.errors import LakehouseError, disk_errors_explained
 
 ROWS_AT_A_TIME = 1 << 16
 
@@ -29,8 +30,9 @@ def open_parquet(stream: IO[bytes], name: str) -> Iterator[pq.ParquetFile]:
         LakehouseError: it is no whole Parquet file, or a column is nested; when opened, or when read from.
     """
     with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(stream, copy)
-        copy.seek(0)
+        with disk_errors_explained(Path(tempfile.gettempdir()), "point TMPDIR at another"):
+            shutil.copyfileobj(stream, copy)
+            copy.seek(0)
         try:
             file = pq.ParquetFile(copy)
             nested = [field.name for field in file.schema_arrow if pa.types.is_nested(field.type)]
@@ -56,6 +58,8 @@ def _text(values: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_timestamp(values.type):
+        if values.type.tz:
+            values = pc.local_timestamp(values)  # what the clock showed where the shop is, as CSV would have it
         values = values.cast(pa.timestamp("s"), safe=False)
     text = values.cast(pa.string())
     return pc.if_else(pc.equal(text, ""), None, text)

@@ -288,7 +288,8 @@ def _all_or_nothing(layer: str, target: str, warehouse: Path, run_id: str) -> It
     failed: tables.Versions = {}
     place = tables.place(target, warehouse)
     try:
-        with tables.writing(place, [SCHEMAS.get(layer, layer)]) as failed:
+        # Silver and what follows is made anew from Bronze; what Bronze takes in stays.
+        with tables.writing(place, [SCHEMAS.get(layer, layer)], gated=layer == "bronze") as failed:
             yield
     except BaseException:
         # An open session would go on with the tables as they were while the step ran.

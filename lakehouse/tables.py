@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError
+from filelock import FileLock
 
-from lakehouse import catalog, lock, unity, written
+from lakehouse import catalog, lock, replacing, unity, written
 from lakehouse.appender import create_if_missing
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError, disk_errors_explained, is_disk_full
@@ -21,6 +23,8 @@ Place = Path | Unity
 """Where tables are: a folder, or Unity Catalog."""
 Versions = dict[TableName, int]
 FAILED_VERSIONS = TableName("quality", "failed_versions")
+STEP = ".step.json"
+"""The file of a warehouse that says what to go back to if the step under way is killed."""
 
 
 def place(target: str, warehouse: Path) -> Place:
@@ -40,11 +44,47 @@ def locked(place: Place) -> Iterator[None]:
         return
     with disk_errors_explained(place):
         catalog.prepare(place)
-        held = lock.acquire_write(place)
+        held = acquire(place)
     try:
         yield
     finally:
         held.release()
+
+
+def acquire(warehouse: Path) -> FileLock:
+    """Take the write lock of a warehouse, and put back what a step left in it that was killed before its gate.
+
+    Returns:
+        The lock; ``release()`` counts down.
+
+    Raises:
+        LakehouseError: another process holds it, or some tables cannot be put back.
+    """
+    held = lock.acquire_write(warehouse)
+    try:
+        if held.lock_counter == 1:
+            _undo_killed(warehouse)
+    except BaseException:
+        held.release()
+        raise
+    return held
+
+
+def _forget(warehouse: Path, *, gated: bool) -> None:
+    if gated:
+        (warehouse / STEP).unlink(missing_ok=True)
+
+
+def _undo_killed(warehouse: Path) -> None:
+    note = warehouse / STEP
+    try:
+        told = json.loads(note.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # a machine that lost its power may have lost the words
+        note.unlink(missing_ok=True)
+        return
+    before = {TableName(*name.split(".")): version for name, version in told["versions"].items()}
+    restore(warehouse, told["schemas"], before)
+    note.unlink()
 
 
 def versions(warehouse: Path, schemas: Iterable[str]) -> Versions:
@@ -124,12 +164,18 @@ def ask(place: Place, table: TableName, sql: str) -> pa.Table | None:
 
 
 @contextmanager
-def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
+def writing(place: Place, schemas: Iterable[str], *, gated: bool = False) -> Iterator[Versions]:
     """The way to write: alone, all or nothing.
 
     Makes the warehouse if it is missing and holds its write lock; whatever goes wrong inside the block, the
     schemas' tables are then as they were before it. In Unity Catalog, where others may have tables beside ours, those
     of the project are.
+
+    Args:
+        place: where the tables are.
+        schemas: of the tables.
+        gated: whether nothing may count before the block has ended well, even if the process is killed in it: then
+            the next that takes the lock of the folder puts the tables back.
 
     Yields:
         The failed versions: empty, until the block fails and tables have been put back.
@@ -144,14 +190,22 @@ def writing(place: Place, schemas: Iterable[str]) -> Iterator[Versions]:
         return
     with disk_errors_explained(place):
         catalog.prepare(place)
-        with lock.writing(place):
+        held = acquire(place)
+        try:
             before = versions(place, schemas)
+            if gated:
+                note = {"schemas": schemas, "versions": {str(table): version for table, version in before.items()}}
+                replacing.write_text(place / STEP, json.dumps(note))
             failed = {}
             try:
                 yield failed
             except BaseException:
                 failed.update(restore(place, schemas, before))
+                _forget(place, gated=gated)
                 raise
+            _forget(place, gated=gated)
+        finally:
+            held.release()
 
 
 def note_failed(place: Place, run_id: str, failed: Versions) -> None:

@@ -7,15 +7,25 @@ price over half a million Silver's, and with one over fifty thousand Gold's.
 from __future__ import annotations
 
 import os
+import signal
+from typing import NoReturn
 
 from great_expectations.expectations import ExpectColumnValuesToBeBetween
 
 import expectations.suites
 from expectations.checks import Check, Dimension, Severity, Suite
+from lakehouse import gate
 from lakehouse.cli import main
 
 BROKEN = "TESTS_BROKEN_SUITE"
 """An environment variable: with it, Silver has a suite more, whose query is no query."""
+KILLED = "TESTS_KILLED_AT_THE_GATE"
+"""An environment variable: with it, the process is killed as soon as it comes to a gate."""
+
+
+def killed(*_: object, **__: object) -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 def suite(layer: str, table: str, measure: str, column: str, limit: float, sample: str = "", name: str = "") -> Suite:
@@ -79,6 +89,8 @@ SUITES: dict[str, tuple[Suite, ...]] = {
 }
 
 if __name__ == "__main__":
+    if os.environ.get(KILLED):
+        gate.gate = killed
     if os.environ.get(BROKEN):
         SUITES["silver"] += (suite("silver", "orders", "select nothing", "x", 1, name="broken"),)
     expectations.suites._BY_LAYER.update(SUITES | {"ml": (), "marts": ()})

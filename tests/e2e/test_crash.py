@@ -49,8 +49,9 @@ def test_a_killed_run_leaves_tables_that_can_be_read_and_the_next_finishes(
     assert differences(drop_times(expected), drop_times(built)) == []
 
 
-def test_ctrl_c_puts_the_layer_back_and_ends_without_a_trace(
-    shop: Path, shop_warehouse: Path, tmp_path: Path
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_asks_a_run_to_stop_gets_the_layer_back_and_no_trace(
+    sign: signal.Signals, code: int, shop: Path, shop_warehouse: Path, tmp_path: Path
 ) -> None:
     warehouse = Path(shutil.copytree(shop_warehouse, tmp_path / "warehouse"))
     before = contents(warehouse)
@@ -59,9 +60,10 @@ def test_ctrl_c_puts_the_layer_back_and_ends_without_a_trace(
     while newest_commit(warehouse) == at_first:
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sign)
     _, said = process.communicate()
-    assert process.returncode == 130, said.decode()
+    assert process.returncode == code, said.decode()
+    assert b"Stopped. The tables are as they were" in said
     assert b"Traceback" not in said
     assert differences(before, contents(warehouse)) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from lakehouse import tables
 from lakehouse.catalog import TableName
 from tests.conftest import Once
 from tests.delta import contents, differences, query
-from tests.gated import BROKEN, SUITES
+from tests.gated import BROKEN, KILLED, SUITES
 from tests.runs import command, here
 from tests.writer import another_writer
 
@@ -227,6 +229,21 @@ def test_validate_waits_for_no_other_writer_and_needs_tables(built: Path, tmp_pa
     assert "Silver is empty" in empty.stderr
     unknown = here(built, "validate", "--layer", "platinum")
     assert "There is no layer called 'platinum' to check." in unknown.stderr
+
+
+@pytest.mark.parametrize("next_words", [("ingest",), ("build", "--layer", "silver")])
+def test_what_was_taken_in_by_a_run_that_was_killed_passes_its_gate_or_goes(
+    next_words: tuple[str, ...], shop: Path, built: Path, tmp_path: Path
+) -> None:
+    before = contents(built, ("bronze",))
+    spoilt = delivery(shop, tmp_path / "files", "10.00", 20_000)
+    killed = gated(built, "ingest", "--path", str(spoilt), **{KILLED: "1"})
+    assert killed.returncode == -signal.SIGKILL
+    assert differences(before, contents(built, ("bronze",))) != []
+    again = gated(built, *next_words, *(("--path", str(spoilt)) if next_words == ("ingest",) else ()))
+    assert again.returncode == (2 if next_words == ("ingest",) else 0), again.stderr
+    assert differences(before, contents(built, ("bronze",))) == []
+    assert not (built / tables.STEP).exists()
 
 
 def test_ingest_alone_has_its_gate(shop: Path, warehouse: Path, tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
+import tempfile
 from datetime import date, datetime, tzinfo
 from pathlib import Path
 
@@ -168,6 +172,28 @@ def test_typed_parquet_becomes_the_text_that_csv_would_hold(files: Path, warehou
     assert [row["marketing_consent"] for row in rows] == ["true", "false", None]
     assert [row["phone"] for row in rows] == ["1970-01-01 00:00:00", "1970-01-01 00:00:00", None]
     assert [row["full_name"] for row in rows] == ["a", None, "a"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"), [("America/Sao_Paulo", "1969-12-31 21:00:00"), ("UTC", "1970-01-01 00:00:00")]
+)
+def test_a_time_with_a_zone_is_what_the_clock_showed_there(
+    zone: str, said: str, files: Path, warehouse: Path
+) -> None:
+    as_parquet(files, contacts(files).slice(0, 1).set_column(3, "phone", pa.array([0], pa.timestamp("us", tz=zone))))
+    ingest.ingest("olist", [files], warehouse)
+    assert [row["phone"] for row in content(warehouse, "customer_contacts")] == [said]
+
+
+def test_a_full_temporary_folder_is_named(files: Path, warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    as_parquet(files, contacts(files))
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(LakehouseError, match=re.escape(tempfile.gettempdir())) as caught:
+        ingest.ingest("olist", [files], warehouse)
+    assert "TMPDIR" in str(caught.value.mend)
 
 
 def test_parquet_that_cannot_be_taken_is_explained(files: Path, warehouse: Path) -> None:

@@ -23,7 +23,7 @@ from filelock import FileLock
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lakehouse import catalog, engine, errors, lock, session, settings
+from lakehouse import catalog, engine, errors, session, settings, tables
 
 WRITING_COMMANDS = {"build", "run", "seed", "snapshot", "clone", "retry", "run-operation"}
 
@@ -128,7 +128,7 @@ class LakehouseConnectionManager(SparkConnectionManager):
                 flags.WHICH in WRITING_COMMANDS or getattr(flags, "STORE_FAILURES", False)
             ):
                 catalog.prepare(warehouse)
-                cls._write_lock = lock.acquire_write(warehouse)
+                cls._write_lock = tables.acquire(warehouse)
                 cls._warehouse = warehouse
                 engine.drop_rows(warehouse)  # of a command that was killed
 
