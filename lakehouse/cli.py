@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from datetime import date, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -396,8 +395,12 @@ def cluster(
     with console.cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
         console.say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
         console.say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
-        with suppress(KeyboardInterrupt):
+        try:
             clusters.wait(up)
+        except console.Terminated:
+            raise
+        except KeyboardInterrupt:
+            pass
 
 
 @app.command()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,3 +40,26 @@ def test_a_cluster_that_ends_by_itself_is_an_error(
         cli.main()
     assert ended.value.code == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_a_cluster_ends_when_it_is_asked_to(
+    sign: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def running(warehouse: Path, workers: int) -> Iterator[cluster.Cluster]:
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as up:
+            threading.Timer(0.5, os.kill, (os.getpid(), sign)).start()
+            try:
+                yield cluster.Cluster("sc://127.0.0.1:1", {"connect": up}, tmp_path)
+            finally:
+                up.kill()
+
+    monkeypatch.setattr(cluster, "running", running)
+    monkeypatch.setattr(sys, "argv", ["lakehouse", "cluster"])
+    found = 0
+    try:
+        cli.main()
+    except SystemExit as ended:
+        found = int(ended.code or 0)
+    assert found == code
