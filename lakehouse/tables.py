@@ -77,11 +77,12 @@ def _forget(warehouse: Path, *, gated: bool) -> None:
 
 def _undo_killed(warehouse: Path) -> None:
     note = warehouse / STEP
+    if not note.exists():
+        return
     try:
         told = json.loads(note.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # a machine that lost its power may have lost the words
-        note.unlink(missing_ok=True)
-        return
+    except ValueError:  # a machine that lost its power may have lost the words
+        told = {"schemas": [], "versions": {}}
     before = {TableName(*name.split(".")): version for name, version in told["versions"].items()}
     restore(warehouse, told["schemas"], before)
     note.unlink()

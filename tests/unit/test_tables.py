@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,9 +16,23 @@ from deltalake import DeltaTable, write_deltalake
 from lakehouse import catalog, lock, tables
 from lakehouse.catalog import TableName
 from lakehouse.errors import LakehouseError
+from lakehouse.settings import ROOT
 from tests.delta import content
 
 THINGS = TableName("gold", "things")
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import pyarrow as pa
+from deltalake import write_deltalake
+from lakehouse import tables
+
+things = Path(sys.argv[1])
+with tables.writing(things, ["gold"], gated=True):
+    write_deltalake(things / "gold" / "things", pa.table({"a": [3]}), mode="append")
+    write_deltalake(things / "gold" / "new", pa.table({"a": [3]}))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.fixture
@@ -63,6 +80,27 @@ def test_a_step_that_succeeds_keeps_its_work(things: Path) -> None:
     with tables.writing(things, ["gold"]):
         write_deltalake(THINGS.path(things), pa.table({"a": [3]}), mode="append")
     assert tables.row_count(things, THINGS) == 3
+
+
+def test_what_a_gated_step_wrote_before_it_was_killed_goes_with_the_next_lock(things: Path) -> None:
+    before = content(things, THINGS)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(things)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert tables.row_count(things, THINGS) == 3
+    with tables.locked(things):
+        assert content(things, THINGS).equals(before)
+        assert catalog.tables(things, ["gold"]) == [THINGS]
+        with tables.writing(things, ["gold"], gated=True):
+            write_deltalake(THINGS.path(things), pa.table({"a": [3]}), mode="append")
+    with tables.locked(things):
+        assert tables.row_count(things, THINGS) == 3
+
+
+def test_a_note_that_was_lost_with_the_power_holds_nobody_up(things: Path) -> None:
+    (things / tables.STEP).write_text("")
+    with tables.locked(things):
+        assert tables.row_count(things, THINGS) == 2
+    assert not (things / tables.STEP).exists()
 
 
 def test_a_table_that_cannot_be_put_back_is_named_and_does_not_hold_up_the_others(things: Path) -> None:
