@@ -189,24 +189,19 @@ def writing(place: Place, schemas: Iterable[str], *, gated: bool = False) -> Ite
         with place.writing(written.tables_of(schemas)) as failed:
             yield failed
         return
-    with disk_errors_explained(place):
-        catalog.prepare(place)
-        held = acquire(place)
+    with disk_errors_explained(place), locked(place):
+        before = versions(place, schemas)
+        if gated:
+            note = {"schemas": schemas, "versions": {str(table): version for table, version in before.items()}}
+            replacing.write_text(place / STEP, json.dumps(note))
+        failed = {}
         try:
-            before = versions(place, schemas)
-            if gated:
-                note = {"schemas": schemas, "versions": {str(table): version for table, version in before.items()}}
-                replacing.write_text(place / STEP, json.dumps(note))
-            failed = {}
-            try:
-                yield failed
-            except BaseException:
-                failed.update(restore(place, schemas, before))
-                _forget(place, gated=gated)
-                raise
+            yield failed
+        except BaseException:
+            failed.update(restore(place, schemas, before))
             _forget(place, gated=gated)
-        finally:
-            held.release()
+            raise
+        _forget(place, gated=gated)
 
 
 def note_failed(place: Place, run_id: str, failed: Versions) -> None:
