@@ -46,15 +46,21 @@ def test_a_cluster_that_ends_by_itself_is_an_error(
 def test_a_cluster_ends_when_it_is_asked_to(
     sign: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    still_up = []
+
     @contextmanager
     def running(warehouse: Path, workers: int) -> Iterator[cluster.Cluster]:
-        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as up:
+        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as up:
             threading.Timer(0.5, os.kill, (os.getpid(), sign)).start()
             try:
                 yield cluster.Cluster("sc://127.0.0.1:1", {"connect": up}, tmp_path)
             finally:
+                still_up.append(up.poll() is None)
                 up.kill()
 
+    # As in a process of its own: where an earlier test started the engine in this one, its handler of Ctrl-C is
+    # before Python's, and lets a wait for a process go on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(cluster, "running", running)
     monkeypatch.setattr(sys, "argv", ["lakehouse", "cluster"])
     found = 0
@@ -62,4 +68,7 @@ def test_a_cluster_ends_when_it_is_asked_to(
         cli.main()
     except SystemExit as ended:
         found = int(ended.code or 0)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert found == code
+    assert still_up == [True]
