@@ -393,9 +393,9 @@ def cluster(
     from lakehouse import cluster as clusters
 
     with console.cleaned_up_on_sigterm(), clusters.running(settings.warehouse(), workers) as up:
-        console.say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
-        console.say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
         try:
+            console.say(f"A master, {workers} workers and Spark Connect are up. In another terminal:")
+            console.say(f"  export LAKEHOUSE_TARGET=spark SPARK_REMOTE={up.remote}")
             clusters.wait(up)
         except console.Terminated:
             raise

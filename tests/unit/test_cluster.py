@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lakehouse import cli, cluster
+from lakehouse.settings import ROOT
 
 
 @pytest.mark.parametrize(
@@ -42,33 +41,34 @@ def test_a_cluster_that_ends_by_itself_is_an_error(
     assert said in capsys.readouterr().err
 
 
+# A process of its own: where a test before has started the engine, Ctrl-C is the engine's first, and a wait goes on.
+WAITING = """
+import subprocess, sys
+from contextlib import contextmanager
+from pathlib import Path
+from lakehouse import cli, cluster
+
+@contextmanager
+def running(warehouse, workers):
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as up:
+        try:
+            yield cluster.Cluster("sc://127.0.0.1:1", {"connect": up}, Path(sys.argv[1]))
+        finally:
+            up.kill()
+
+cluster.running = running
+sys.argv[1:] = ["cluster"]
+cli.main()
+"""
+
+
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_a_cluster_ends_when_it_is_asked_to(
-    sign: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    still_up = []
-
-    @contextmanager
-    def running(warehouse: Path, workers: int) -> Iterator[cluster.Cluster]:
-        with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as up:
-            threading.Timer(0.5, os.kill, (os.getpid(), sign)).start()
-            try:
-                yield cluster.Cluster("sc://127.0.0.1:1", {"connect": up}, tmp_path)
-            finally:
-                still_up.append(up.poll() is None)
-                up.kill()
-
-    # As in a process of its own: where an earlier test started the engine in this one, its handler of Ctrl-C is
-    # before Python's, and lets a wait for a process go on.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(cluster, "running", running)
-    monkeypatch.setattr(sys, "argv", ["lakehouse", "cluster"])
-    found = 0
-    try:
-        cli.main()
-    except SystemExit as ended:
-        found = int(ended.code or 0)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert found == code
-    assert still_up == [True]
+def test_a_cluster_ends_when_it_is_asked_to(sign: signal.Signals, code: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WAITING, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        assert asked.stdout and asked.stderr
+        while "export" not in asked.stdout.readline():
+            assert asked.poll() is None, asked.stderr.read()
+        asked.send_signal(sign)
+        said = asked.stderr.read()
+    assert (asked.returncode, said) == (code, "")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,8 +131,9 @@ def test_an_engine_that_ctrl_c_has_ended_is_noticed_at_once_and_started_again(wa
     first.sql("select 7 as a").write.format("delta").mode("overwrite").saveAsTable("gold.things")
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-    while session._sail_answers():
-        pass
+    end = time.monotonic() + 60
+    while session._sail_answers() and time.monotonic() < end:
+        time.sleep(0.05)
     with pytest.raises(PySparkException):
         first.table("gold.things").collect()
     second = session.open_session("local", warehouse)
