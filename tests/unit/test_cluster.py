@@ -66,7 +66,8 @@ cli.main()
 def test_a_cluster_ends_when_it_is_asked_to(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WAITING, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
-        assert asked.stdout and asked.stderr
+        assert asked.stdout
+        assert asked.stderr
         while "export" not in asked.stdout.readline():
             assert asked.poll() is None, asked.stderr.read()
         asked.send_signal(sign)
