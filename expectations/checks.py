@@ -41,7 +41,7 @@ class Check:
         severity: what a failure means.
         why: a sentence: what went wrong, or would, without it.
         expectation: about a column of the measurement, or about one with the ending ``_before``, ``_ratio`` or
-            ``_usual`` (see :class:`Suite`).
+            ``_change`` (see :class:`Suite`).
         sample: SQL that lists keys of offending rows, run after a failure only and cut at twenty rows; empty where
             the keys of the measurement say it.
     """
@@ -67,7 +67,7 @@ class Suite:
             Beside each number ``x`` the runner puts ``x_before``, the median of ``x`` over those of the last eight
             accepted runs that had the key, and ``x_ratio``, ``x`` over that; both null where there is none, and the
             ratio where it is 0. A key of the last accepted run that is gone has a row with 0 in every number.
-            ``x_usual`` is the median over all keys of the last accepted run, for keys that are new. A check of
+            ``x_change`` is ``x`` less what it was in the last accepted run, null for a key that is new. A check of
             a number that is null in every row is unknown, and stops nothing.
         checks: at least one.
         name: of the suite, where a table has several; its table otherwise.

@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 )
 RUNS = 8
 """How many accepted runs are looked back on."""
-ENDINGS = ("_before", "_ratio", "_usual")
+ENDINGS = ("_before", "_ratio", "_change")
 """What the runner adds to the name of a number for what it learned from earlier runs."""
 NO_HISTORY = "nothing to compare with yet"
 """What is said of a check that needs one."""
@@ -60,24 +60,26 @@ def with_history(frame: pd.DataFrame, history: History) -> pd.DataFrame:
 
     Returns:
         ``key`` if there was one, and for each number ``x``: ``x``; ``x_before``, its median over the accepted runs
-        that had the key; ``x_ratio``, ``x`` over that, null where that is 0; ``x_usual``, the median over the keys of
-        the last accepted run. A key of the last accepted run that is gone has a row with 0 in every number.
+        that had the key; ``x_ratio``, ``x`` over that, null where that is 0; ``x_change``, ``x`` less what it was
+        in the last accepted run, null for a key that is new. A key of that run that is gone has a row with 0 in every
+        number.
     """
     keyed = "key" in frame
     numbers = [name for name in frame.columns if name != "key"]
     now = frame.set_index("key") if keyed else frame.set_axis([NO_KEY] * len(frame))
     past = history.values.pivot(index=["run_id", "key"], columns="metric", values="value").reindex(columns=numbers)
     last = past[past.index.get_level_values("run_id") == history.runs[-1]] if history.runs else past.iloc[:0]
+    last = last.droplevel("run_id")
     if keyed:
-        gone = last.index.get_level_values("key").difference(now.index)
+        gone = last.index.difference(now.index)
         now = now.reindex(now.index.append(pd.Index(gone)), fill_value=0.0)
     before = past.groupby(level="key").median().reindex(now.index)
-    columns: dict[str, pd.Series | float] = {}
+    columns: dict[str, pd.Series] = {}
     for name in numbers:
         columns[name] = now[name]
         columns[f"{name}_before"] = before[name]
         columns[f"{name}_ratio"] = now[name] / before[name].where(before[name] != 0)
-        columns[f"{name}_usual"] = last[name].median()
+        columns[f"{name}_change"] = now[name] - last[name].reindex(now.index)
     result = pd.DataFrame(columns, index=now.index, dtype="float64")
     return result.rename_axis("key").reset_index() if keyed else result.reset_index(drop=True)
 

@@ -7,7 +7,7 @@ import sys
 from datetime import date, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -24,9 +24,6 @@ from data_generation.request import Request
 from lakehouse import catalog, console, gate, pipeline, settings
 from lakehouse.dbt_runner import DbtFailed
 from lakehouse.errors import LakehouseError
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     name="lakehouse",

@@ -31,7 +31,7 @@ class Metric(NamedTuple):
 
 
 def money(value: Number | None, *, short: bool = False) -> str:
-    """``R$ 1,034,671``, or short ``R$ 1.03 M``; below a hundred with cents."""
+    """``R$ 1,034,671``, or short ``R$ 1.03 M``; below a thousand with cents."""
     if value is None:
         return DASH
     sign, size = ("−" if value < 0 else ""), abs(Decimal(str(value)))

@@ -25,6 +25,7 @@ LEFT_OUT = {
     "executive_overview": "fixed periods; the model compares whatever days are chosen, and a test compares the two",
     "sales_breakdown": "fixed periods, as executive_overview",
     "forecast_accuracy": "measures work it out from forecast_errors, for whatever weeks are chosen",
+    "whale_call_list": "its readers can read names, so contacts alone has it; retention_campaign has its people",
     "risk_grid": "bins for a page that cannot draw every person; the model has the people",
     "int_channel_attribution": "private to channel_attribution",
     "int_customer_value": "private to customer_value",

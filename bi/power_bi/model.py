@@ -33,7 +33,6 @@ ROLES = {
     ("forecast_errors", "week_start"): "dim_date",
     ("forecast_errors", "origin_week"): "dim_date",
     ("inventory_plan", "covers_until"): "dim_date",
-    ("whale_call_list", "suggested_product_id"): "dim_product",
     ("retention_campaign", "next_product_id"): "dim_product",
     ("retention_campaign", "buy_again_product_id"): "dim_product",
     ("customer_offers", "next_product_id"): "dim_product",

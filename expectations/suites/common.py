@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from great_expectations.expectations import ExpectColumnValuesToBeBetween
+from great_expectations.expectations.row_conditions import Column, ComparisonCondition
 
 from expectations.checks import Check, Dimension, Severity
 
@@ -14,14 +15,18 @@ ENOUGH = 500
 """Rows from which on a delivery is judged alone: with fewer, shares and medians move by chance."""
 
 
+NOT_RARE = Column("share_before") >= 0.02
+"""Keys that usually have two rows in a hundred and more: one that stood in a single row may go as it came."""
+
+
 def between(column: str, low: float, high: float) -> ExpectColumnValuesToBeBetween:
     """Every value of a column lies in a band, both ends included; null is no value."""
     return ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high)
 
 
-def at_least(column: str, low: float) -> ExpectColumnValuesToBeBetween:
-    """No value of a column is lower; null is no value."""
-    return ExpectColumnValuesToBeBetween(column=column, min_value=low)
+def at_least(column: str, low: float, where: ComparisonCondition | None = None) -> ExpectColumnValuesToBeBetween:
+    """No value of a column is lower, in all rows or those of a condition; null is no value."""
+    return ExpectColumnValuesToBeBetween(column=column, min_value=low, row_condition=where)
 
 
 def at_most(column: str, high: float) -> ExpectColumnValuesToBeBetween:

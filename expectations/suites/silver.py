@@ -138,7 +138,7 @@ AS_OF = Suite(
             Dimension.TIMELINESS,
             "When newer orders are lost, everything is as of an earlier day, and everybody looks more recent than "
             "they are.",
-            at_least("as_of_day_ratio", 1),
+            at_least("as_of_day_change", 0),
         ),
         critical(
             "one_order_moved_the_as_of_date",

@@ -21,7 +21,7 @@ def main() -> None:
     key = os.environ.get(server.API_KEY) or None
     try:
         server.run(Service.open(told.folder), told.host, told.port, key, lambda address: print(address, flush=True))
-    except (OSError, ValueError, server.NotSafe) as error:
+    except (OSError, OverflowError, ValueError, server.NotSafe) as error:
         sys.exit(f"error: {error}")
 
 

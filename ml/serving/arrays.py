@@ -77,7 +77,7 @@ def read(path: Path) -> Online:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return Online(json.loads(arrays.pop(_ABOUT).tobytes()), arrays)
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged, or something else: {error}") from error
 
 

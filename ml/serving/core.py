@@ -51,12 +51,16 @@ class Service:
 
         Raises:
             FileNotFoundError: it holds none.
-            ValueError: a file is damaged.
+            ValueError: a file is damaged, or of another version of this program.
         """
         there = {name: path for name in MODELS if (path := folder / f"{name}{arrays.SUFFIX}").is_file()}
         if not there:
             raise FileNotFoundError(f"{folder} holds no model: {' and '.join(f'{name}.npz' for name in MODELS)}")
-        return cls({name: arrays.read(path) for name, path in there.items()})
+        stored = {name: arrays.read(path) for name, path in there.items()}
+        try:
+            return cls(stored)
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"{folder} was written by another version: {type(error).__name__}, {error}") from error
 
     @property
     def models(self) -> Mapping[str, Mapping[str, Any]]:

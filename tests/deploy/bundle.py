@@ -17,7 +17,7 @@ import yaml  # type: ignore[import-untyped,unused-ignore]
 from lakehouse.settings import ROOT
 
 BUNDLE = ROOT / "deploy" / "databricks"
-OPTIONAL = ("optional/power_bi.yml", "optional/serving.yml")
+OPTIONAL = ("optional/data_factory.yml", "optional/power_bi.yml", "optional/serving.yml")
 TARGETS = ("dev", "prod")
 
 INTERACTIVE_MINUTES = 15
@@ -251,8 +251,10 @@ def _keeping_faults(job: Tree) -> Iterator[str]:
         yield "nobody hears of a failure"
     if not job.get("health", {}).get("rules"):
         yield "nobody hears of a slow run"
-    if {"quartz_cron_expression", "timezone_id", "pause_status"} - set(job.get("schedule", {})):
+    if {"quartz_cron_expression", "timezone_id"} - set(job.get("schedule", {})):
         yield "it has no whole schedule"
+    if job.get("schedule", {}).get("pause_status") == "UNPAUSED":
+        yield "it runs by itself in dev too: the CLI pauses only a schedule that says nothing of it"
     for task in job["tasks"]:
         if any(kind in task for kind in NODE_TYPES):
             if not task.get("timeout_seconds"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from databricks.bundles.schemas import Schema
 from databricks.bundles.sql_warehouses import SqlWarehouse
 from databricks.bundles.volumes import Volume
 
+from lakehouse.settings import DBT_PROJECT
 from tests.deploy.broken import replace
 from tests.deploy.bundle import BUNDLE, TARGETS, Outside, faults, merged, read, resources
 from tests.deploy.schemas import fit
@@ -116,6 +118,7 @@ FAULTS = [
         "            - task_key: ingest\n",
         "nothing waits for the gate of silver",
     ),
+    (JOB, "timezone_id: UTC\n", "timezone_id: UTC\n        pause_status: UNPAUSED\n", "it runs by itself in dev too"),
     # Nothing costs without end, or without a name.
     (INTERACTIVE, "autotermination_minutes: 15", "autotermination_minutes: 120", "within 15 minutes"),
     (INTERACTIVE, "          autotermination_minutes: 15\n", "", "interactive does not end itself"),
@@ -177,6 +180,20 @@ def test_the_bundle_is_without_fault(outside: Outside) -> None:
 
 def test_without_what_is_optional_it_is_whole_too(outside: Outside) -> None:
     assert faults(read(optional=()), outside) == []
+
+
+def test_whoever_dbt_lets_read_may_use_the_warehouse() -> None:
+    project = (DBT_PROJECT / "dbt_project.yml").read_text()
+    groups = re.findall(r"env_var\(.DATABRICKS_(?:READERS|CALLERS)., .(\w+).\)", project)
+    warehouse = merged(read(), "prod")["resources"]["sql_warehouses"]["lakehouse"]
+    assert groups
+    assert {right["group_name"] for right in warehouse["permissions"] if right["level"] == "CAN_USE"} == set(groups)
+
+
+def test_where_data_factory_starts_the_job_its_schedule_is_paused() -> None:
+    job = merged(read(optional=("optional/data_factory.yml",)), "prod")["resources"]["jobs"]["lakehouse"]
+    assert job["schedule"]["pause_status"] == "PAUSED"
+    assert job["permissions"] == [{"service_principal_name": "${var.data_factory}", "level": "CAN_MANAGE_RUN"}]
 
 
 @pytest.mark.slow

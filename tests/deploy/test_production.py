@@ -9,6 +9,7 @@ from math import prod
 
 import pytest
 
+from bi.power_bi.contracts import shared_tables
 from lakehouse.settings import ROOT
 from tests.deploy.bundle import merged, read
 from tests.deploy.wheel import command_fault
@@ -66,6 +67,14 @@ def test_every_variable_that_must_be_given_is() -> None:
     bundle = merged(read(optional=()), "prod")
     needed = {name for name, variable in bundle["variables"].items() if not variable.get("default")}
     assert needed == set(re.findall(r"BUNDLE_VAR_(\w+)=", PAGE))
+
+
+def test_what_power_bi_loads_and_dbt_does_not_grant_is_granted_here() -> None:
+    granted = re.findall(r"^ *grant select on table shop\.(\S+) to `analysts`;$", PAGE, re.MULTILINE)
+    ways = re.findall(r"^ *grant use schema on schema shop\.(\w+) to `analysts`;$", PAGE, re.MULTILINE)
+    tables = shared_tables().values()
+    assert granted == [f"{table.schema}.{table.name}" for table in tables if table.schema != "gold"]
+    assert set(ways) == {table.schema for table in tables}
 
 
 def test_every_file_is_there() -> None:

@@ -236,6 +236,7 @@ def test_the_lineage_joins_the_file_and_the_dashboard_across_the_models(scored: 
     opened = open_page(scored / "site" / "lineage.html")
     page = opened.page
     page.fill("#find", "churn_scores")
+    looked_at_before = page.evaluate("history.length")
     page.locator("[data-node='ml.churn_scores']").click()
     for name in (
         "olist_orders_dataset.csv",
@@ -251,4 +252,7 @@ def test_the_lineage_joins_the_file_and_the_dashboard_across_the_models(scored: 
     page.locator("[data-node='gold.customer_risk']").click()
     expected = page.locator("#about tr", has_text="expected_basket").first.inner_text()
     assert "gold.churn_examples.spend" in expected
+    # Back leads to where one came from, not through all that was looked at.
+    assert page.url.endswith("#gold.customer_risk")
+    assert page.evaluate("history.length") == looked_at_before
     assert opened.wrong == []

@@ -34,29 +34,27 @@ def row(frame: pd.DataFrame, key: str) -> dict[str, float]:
 
 def test_without_history_nothing_is_known() -> None:
     frame = with_history(keyed({"a": 1.0}), past())
-    assert list(frame.columns) == ["key", "n", "n_before", "n_ratio", "n_usual"]
+    assert list(frame.columns) == ["key", "n", "n_before", "n_ratio", "n_change"]
     assert frame["n"].tolist() == [1.0]
-    assert frame[["n_before", "n_ratio", "n_usual"]].isna().all(axis=None)
+    assert frame[["n_before", "n_ratio", "n_change"]].isna().all(axis=None)
     assert [str(kind) for kind in frame.dtypes[1:]] == ["float64"] * 4
 
 
 def test_before_is_the_median_over_runs_of_the_same_key() -> None:
     frame = with_history(keyed({"a": 6.0, "b": 5.0}), past({"a": 1.0, "b": 10.0}, {"a": 9.0, "b": 10.0}, {"a": 2.0}))
-    assert row(frame, "a") == {"n": 6.0, "n_before": 2.0, "n_ratio": 3.0, "n_usual": 2.0}
+    assert row(frame, "a") == {"n": 6.0, "n_before": 2.0, "n_ratio": 3.0, "n_change": 4.0}
     assert row(frame, "b")["n_before"] == 10.0
 
 
-def test_a_new_key_has_only_what_is_usual_for_others() -> None:
+def test_of_a_new_key_nothing_is_known() -> None:
     frame = with_history(keyed({"new": 4.0}), past({"a": 1.0, "b": 2.0, "c": 30.0}))
     new = row(frame, "new")
-    assert new["n_usual"] == 2.0
-    assert pd.isna(new["n_before"])
-    assert pd.isna(new["n_ratio"])
+    assert [name for name in ("n_before", "n_ratio", "n_change") if not pd.isna(new[name])] == []
 
 
 def test_a_key_that_is_gone_has_a_row_of_zeros() -> None:
     frame = with_history(keyed({"a": 1.0}), past({"a": 1.0, "gone": 7.0}))
-    assert row(frame, "gone") == {"n": 0.0, "n_before": 7.0, "n_ratio": 0.0, "n_usual": 4.0}
+    assert row(frame, "gone") == {"n": 0.0, "n_before": 7.0, "n_ratio": 0.0, "n_change": -7.0}
 
 
 def test_a_key_that_was_gone_already_in_the_last_run_is_gone() -> None:
@@ -82,8 +80,8 @@ def test_nothing_is_a_multiple_of_zero() -> None:
 
 def test_a_measurement_without_a_key_is_compared_with_itself() -> None:
     frame = with_history(pd.DataFrame({"n": [6.0], "new": [1.0]}), past({history.NO_KEY: 2.0}, {history.NO_KEY: 4.0}))
-    assert frame.drop(columns=["new_before", "new_ratio", "new_usual"]).to_dict("records") == [
-        {"n": 6.0, "n_before": 3.0, "n_ratio": 2.0, "n_usual": 4.0, "new": 1.0}
+    assert frame.drop(columns=["new_before", "new_ratio", "new_change"]).to_dict("records") == [
+        {"n": 6.0, "n_before": 3.0, "n_ratio": 2.0, "n_change": 2.0, "new": 1.0}
     ]
     assert frame["new_before"].isna().all()
 

@@ -109,6 +109,8 @@ def test_without_scores_a_free_port_or_a_key_it_says_what_to_do(
     (warehouse / "serving").mkdir(parents=True)
     (warehouse / "serving" / "churn.npz").write_bytes(b"PK half of a file")
     assert "Run `lakehouse score all` again." in refused()
+    arrays.write(warehouse / "serving" / "churn.npz", arrays.Online({}, {"persons": arrays.text(["a"])}))
+    assert "was written by another version" in refused()
     monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", str(scored_warehouse))
     with socket.create_server((LOOPBACK, 0)) as taken:
         assert "Choose another port or host." in refused("--port", str(taken.getsockname()[1]))

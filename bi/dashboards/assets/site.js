@@ -240,7 +240,8 @@ const lineage = (box) => {
     counts.textContent = `Made from ${reach(name, 1, 0).size - 1} things, needed by ${reach(name, 0, 1).size - 1}.`;
     note.replaceChildren(...[head, words, counts, columnTable(name)].filter(Boolean));
     wire(on);
-    location.hash = encodeURIComponent(name);
+    // In place: a way back through all that was looked at would lead nowhere, for nothing follows the address.
+    history.replaceState(null, "", `#${encodeURIComponent(name)}`);
   };
   for (const [name, node] of nodes) node.addEventListener("click", () => choose(name));
   // Who looks for a name looks among everything; who has chosen one looks at what belongs to it.

@@ -15,7 +15,7 @@ from expectations.suites.bronze.delivered import (
     repeats,
     worst_day,
 )
-from expectations.suites.common import ENGINEERING, at_least, at_most, between, critical, share, warning
+from expectations.suites.common import ENGINEERING, NOT_RARE, at_least, at_most, between, critical, share, warning
 
 EVENTS = Suite(
     layer="bronze",
@@ -98,7 +98,7 @@ EVENTS_BY_TYPE = Suite(
             "event_type_vanished",
             Dimension.DISTRIBUTION,
             "A release that drops one call of the tracker ends a type of event, and the funnel breaks at that step.",
-            at_least("share_ratio", 0.4),
+            at_least("share_ratio", 0.4, NOT_RARE),
         ),
         critical(
             "one_event_type_was_everything",
@@ -122,7 +122,7 @@ EVENTS_BY_DEVICE = Suite(
             Dimension.DISTRIBUTION,
             "A tracker that no longer loads on telephones loses most of the visitors, and those who are left "
             "convert better than ever.",
-            at_least("share_ratio", 0.4),
+            at_least("share_ratio", 0.4, NOT_RARE),
         ),
         critical(
             "one_device_was_everything",

@@ -57,8 +57,9 @@ def last_two(table: str) -> str:
         select
             _batch_id,
             _delivered_on,
-            row_number() over (order by _ingested_at desc) as age,
-            max(_delivered_on) over () as last_delivered_on
+            row_number() over (partition by _delivered_on is null order by _ingested_at desc) as age,
+            max(case when _delivered_on is null then _ingested_at end) over () as last_whole_at,
+            max(_ingested_at) over () as last_at
         from bronze.deliveries
         where table_name = '{table}'
     ),
@@ -69,7 +70,10 @@ def last_two(table: str) -> str:
             deliveries.age
         from bronze.{table} as delivered
         inner join deliveries on delivered._batch_id = deliveries._batch_id
-        where deliveries.age <= 2 and deliveries.last_delivered_on is null
+        where
+            deliveries._delivered_on is null
+            and deliveries.age <= 2
+            and deliveries.last_whole_at = deliveries.last_at
     )"""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from expectations.checks import Dimension, Suite
-from expectations.suites.bronze.delivered import last_two, standing
-from expectations.suites.common import ENGINEERING, at_least, critical, warning
+from expectations.suites.bronze.delivered import judged, last_two, standing
+from expectations.suites.common import ENGINEERING, at_least, at_most, critical, share, warning
 
 PRODUCTS_BY_CATEGORY = Suite(
     layer="bronze",
@@ -40,6 +40,8 @@ CUSTOMERS = Suite(
     measure=f"""
     with {last_two("customers")},
 
+    {judged("customers")},
+
     ids as (
         select
             customer_id,
@@ -56,22 +58,15 @@ CUSTOMERS = Suite(
         from ids
     ),
 
-    people as (
-        select
-            customer_unique_id,
-            count(*) as customer_ids
-        from (select distinct customer_unique_id, customer_id from bronze.customers) as pairs
-        group by customer_unique_id
-    ),
-
-    per_person as (
-        select avg(customer_ids) as ids_per_person
-        from people
+    same as (
+        select {share("delivered.customer_unique_id = delivered.customer_id")} as same_id_share
+        from bronze.customers as delivered
+        inner join newest on delivered._batch_id = newest._batch_id
     )
 
     select *
     from kept
-    cross join per_person
+    cross join same
     """,
     checks=(
         critical(
@@ -85,7 +80,7 @@ CUSTOMERS = Suite(
             "people_lost_their_second_orders",
             Dimension.CONSISTENCY,
             "A customer_id is new with each order; where it stands for the person too, nobody ever comes back.",
-            at_least("ids_per_person_ratio", 0.98),
+            at_most("same_id_share", 0.5),
         ),
     ),
 )
