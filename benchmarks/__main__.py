@@ -26,6 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("archive", type=Path)
     archive = parser.parse_args().archive.resolve()
+    if not archive.is_file():
+        parser.error(f"{archive} is not there; name the archive: `make bench OLIST=path/to/archive.zip`.")
     java = ["--spark"] if shutil.which("java") else []
     with tempfile.TemporaryDirectory() as temporary:
         place, behaviour = Place(Path(temporary)), Path(temporary) / "behaviour"

@@ -44,7 +44,10 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.checks", description=__doc__)
     parser.add_argument("warehouse", type=Path)
-    run(parser.parse_args().warehouse.resolve())
+    warehouse = parser.parse_args().warehouse.resolve()
+    if not (warehouse / "gold").is_dir():
+        parser.error(f"{warehouse} is no warehouse that was built.")
+    run(warehouse)
 
 
 if __name__ == "__main__":

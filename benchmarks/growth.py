@@ -22,7 +22,7 @@ KEY = ("scale", "target", "drop", "what")
 START = "2018-08-15"
 DROPS = {"all before": START, "a day": "2018-08-16"}
 LAYERS = ("bronze", "silver", "gold", "marts")
-"""In the order in which they are built. Marts lie in the folder of Gold; without scores they are almost empty."""
+"""In the order in which they are built. Marts lie in the folder of Gold, and are counted with it from then on."""
 
 
 def run(scale: float, target: str, folder: Path) -> None:

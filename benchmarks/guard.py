@@ -136,6 +136,8 @@ def main() -> int:
     found = too_slow(measured, accepted)
     mine, least = (sum(one.cpu_seconds for one in side) for side in (measured.ours, measured.floor))
     told_all = f"{mine:.1f} processor seconds together, {mine / least:.1f} times DuckDB"
+    for unknown in sorted({one.table for one in measured.ours} - accepted.keys()):
+        print(f"{unknown} is compared with no time that was accepted; `--accept` keeps those of today.")
     print("\n".join([*found, f"Too slow: {told_all}."]) if found else f"No model is slow: {told_all}.")
     return 1 if found else 0
 

@@ -29,6 +29,7 @@ STAR = "\\*"
 def page(folder: Path = results.FOLDER) -> str:
     """The text of the page."""
     read = {part: results.read(part, folder) for part in PARTS}
+    same_shop([*read["pipeline"], *read["checks"]])
     # It is Markdown: there is nothing to escape.
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -40,14 +41,37 @@ def page(folder: Path = results.FOLDER) -> str:
         "growth_table": growth_table,
         "exponents": exponents,
         "increment": increment,
-        "table": table,
-        "starred": starred,
+        "measured": measured,
+        "together": together,
         "guard": guard,
     }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **{("pipeline_lines" if part == "pipeline" else part): lines for part, lines in read.items()},
         machines=machines(line for lines in read.values() for line in lines),
     )
+
+
+def measured(lines: Sequence[Result], columns: Mapping[str, str]) -> str:
+    """A table of what was measured, with a star beside what shared the machine."""
+    return table([{**line, "what": f"{line['what']}{starred(line)}"} for line in lines], columns)
+
+
+def together(lines: Sequence[Result], run: str, *parts: str) -> str:
+    """The seconds that parts took one after the other, or that they were not measured."""
+    found = {line["what"]: line["seconds"] for line in lines if line["run"] == run}
+    return number(float(sum(found[part] for part in parts))) if {*parts} <= found.keys() else NOT_MEASURED
+
+
+def same_shop(lines: Sequence[Result]) -> Sequence[Result]:
+    """Lines of one shop.
+
+    Raises:
+        ValueError: they are of shops of different sizes, and would be compared as if they were of one.
+    """
+    sizes = {(line["orders"], line["events"]) for line in lines}
+    if len(sizes) > 1:
+        raise ValueError(f"These were measured on shops of different sizes: {sorted(sizes)}; measure all parts anew.")
+    return lines
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
@@ -73,8 +97,8 @@ def starred(line: Result) -> str:
 
 def pipeline(lines: Sequence[Result], part: str, more: Mapping[str, str] | None = None) -> str:
     """What a part of the pipeline took."""
-    rows = [{**line, "what": f"{line['what']}{starred(line)}"} for line in lines if line["part"] == part]
-    return table(rows, {"what": "", "run": "run", **COLUMNS, **(more or {})})
+    rows = [line for line in lines if line["part"] == part]
+    return measured(rows, {"what": "", "run": "run", **COLUMNS, **(more or {})})
 
 
 def ratio(lines: Sequence[Result], slow: str, quick: str, run: str, column: str = "seconds") -> str:

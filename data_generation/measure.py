@@ -27,6 +27,7 @@ from data_generation.measured_trees import (
 )
 from data_generation.profile import DELAYS, PRODUCT_TRAITS, PROFILE, VALUES
 from lakehouse.delivery import Delivery
+from lakehouse.errors import LakehouseError
 
 RARE = 200
 """Cells with fewer cases share the quantiles of all."""
@@ -294,4 +295,8 @@ def _reviews(orders: pd.DataFrame, items: pd.DataFrame, reviews: pd.DataFrame) -
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m data_generation.measure ARCHIVE")
-    PROFILE.write_text(json.dumps(measure(Path(sys.argv[1])), ensure_ascii=False, separators=(",", ":")) + "\n")
+    try:
+        measured = measure(Path(sys.argv[1]))
+    except LakehouseError as error:
+        sys.exit(f"Error: {error}")
+    PROFILE.write_text(json.dumps(measured, ensure_ascii=False, separators=(",", ":")) + "\n")

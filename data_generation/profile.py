@@ -18,7 +18,7 @@ from data_generation.draws import Floats, Ints
 PROFILE = Path(__file__).parent / "profile.json"
 GRID = (0.0, 0.002, 0.005, 0.01, *(number / 40 for number in range(1, 40)), 0.99, 0.995, 0.998, 1.0)
 """At which quantiles are taken: closer at the ends, where distributions are long. The very ends are taken at 0.001
-and 0.999, so that no single value of the real shop is in the profile."""
+and 0.999: no extreme of the real shop is in the profile where it is of a thousand values and more."""
 LEAF_GRID = (0.0, 0.01, *(number / 20 for number in range(1, 20)), 0.99, 1.0)
 """The same for the leaves of trees."""
 DELAYS = (-20, -12, -6, -2, 0, 3, 7, 15)

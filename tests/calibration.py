@@ -21,6 +21,8 @@ from data_generation.measure import read_shop
 
 Shop = dict[str, pd.DataFrame]
 DAY = pd.Timedelta(days=1)
+PAYMENT_TYPES = ("boleto", "credit_card", "debit_card", "not_defined", "voucher")
+"""Coded alike for both shops: the made-up one has no `not_defined`, and the classifier would know it by its codes."""
 
 
 class Statistic(NamedTuple):
@@ -204,7 +206,7 @@ def order_features(shop: Shop) -> pd.DataFrame:
     features["name_length"] = lead["product_name_lenght"]
     features["shipping_limit_days"] = (lead["shipping_limit_date"] - orders["order_approved_at"]) / DAY
     features["payments"] = payments.groupby("order_id").size()
-    features["payment_type"] = code(first_payment["payment_type"], sorted(payments["payment_type"].unique()))
+    features["payment_type"] = code(first_payment["payment_type"], list(PAYMENT_TYPES))
     features["instalments"] = payments.groupby("order_id")["payment_installments"].max()
     features["paid_too_much"] = (
         payments.groupby("order_id")["payment_value"].sum() - features["price"] - features["freight"]

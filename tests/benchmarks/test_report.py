@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from benchmarks import growth, report, results
 
 ABOUT = {
@@ -33,6 +35,33 @@ def test_another_result_gives_another_page(tmp_path: Path) -> None:
 
 def test_a_part_that_was_not_measured_is_no_error(tmp_path: Path) -> None:
     assert "(not measured)" in report.page(tmp_path)
+
+
+def test_shops_of_different_sizes_are_not_compared(tmp_path: Path) -> None:
+    for part, what, events in (("pipeline", "ours", 500), ("checks", "dbt test", 400)):
+        line = {"part": "original", "what": what, "run": "first", "orders": 100, "events": events, "seconds": 1.0}
+        results.add(part, ("what",), [line], ABOUT, tmp_path)
+    with pytest.raises(ValueError, match=r"different sizes: \[\(100, 400\), \(100, 500\)\]"):
+        report.page(tmp_path)
+
+
+def test_what_shared_the_machine_has_a_star_in_every_table(tmp_path: Path) -> None:
+    shutil.copytree(results.FOLDER, tmp_path, dirs_exist_ok=True)
+    lines = {part: results.read(part, tmp_path) for part in report.PARTS}
+    for part, of_part in lines.items():
+        for place, line in enumerate(of_part):
+            shared = {name: value for name, value in line.items() if name != "about"}
+            results.add(part, ("place",), [{**shared, "place": place}], {**ABOUT, "shared": True}, tmp_path)
+        path = tmp_path / f"{part}.jsonl"
+        kept = [text for text in path.read_text(encoding="utf-8").splitlines() if '"place"' in text]
+        path.write_text("\n".join(kept), encoding="utf-8")
+    assert report.page(tmp_path).count(report.STAR) == sum(map(len, lines.values()))
+
+
+def test_times_one_after_the_other_are_added_up() -> None:
+    lines = [{"what": what, "run": "first", "seconds": seconds} for what, seconds in (("a", 18.3), ("b", 20.4))]
+    assert report.together(lines, "first", "a", "b") == "38.7"
+    assert report.together(lines, "first", "a", "c") == report.NOT_MEASURED
 
 
 def test_a_newer_result_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

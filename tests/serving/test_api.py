@@ -378,7 +378,7 @@ def test_a_process_says_where_it_listens_and_ends_when_it_is_told(small: Scored,
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (-signal.SIGTERM, "", "")
     beyond = subprocess.run([*words[:-1], "99999"], cwd=ROOT, capture_output=True, text=True)
-    assert (beyond.returncode, beyond.stderr) == (1, "error: port must be 0-65535.\n")
+    assert (beyond.returncode, beyond.stderr) == (1, "error: bind(): port must be 0-65535.\n")
     open_to_all = subprocess.run(
         [*words, "--host", "0.0.0.0"],
         cwd=ROOT,
