@@ -56,9 +56,6 @@ def original(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Res
     for run in RUNS:
         used, seconds = commands.module(ours, "benchmarks.original", str(files), str(folder / "parquet"))
         yield _line("the notebook project's way", run, used, models=float(seconds))
-    words = (str(files), str(folder / "parquet"), "--as-left")
-    used, seconds = commands.module(ours, "benchmarks.original", *words)
-    yield _line("the same, Spark as its notebooks left it", "second", used, models=float(seconds))
 
 
 def of_floor(bronze: Place, paths: Sequence[Path], folder: Path) -> Iterator[Result]:

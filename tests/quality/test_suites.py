@@ -7,7 +7,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from expectations import history, judging, measuring
+from expectations import measuring
 from expectations.checks import Check, Dimension, Severity, Suite
 from expectations.suites import bronze, gold, marts, ml, silver
 from lakehouse.ingest import ingest
@@ -25,26 +24,11 @@ from lakehouse.settings import ROOT
 from ml.contracts import CONTRACTS
 from tests.disasters import EVENTS, ORDERS, OTHERS, TWELVE, made_up, struck
 from tests.quality.faults import BRONZE_FAULTS, SCORE_FAULTS, TABLE_FAULTS, Fault, only, put, quarantined
+from tests.quality.judged import CHECKS, LAYERS, SUITES, Frames, failures, measure, name_of
 from tests.quality.pretended import MARTS, SCORES
 
-LAYERS: Mapping[str, tuple[Suite, ...]] = {
-    "bronze": bronze.SUITES,
-    "silver": silver.SUITES,
-    "gold": gold.SUITES,
-    "ml": ml.SUITES,
-    "marts": marts.SUITES,
-}
-SUITES = [suite for suites in LAYERS.values() for suite in suites]
-CHECKS = [(suite, check) for suite in SUITES for check in suite.checks]
 FEW = 2_000
 """What a measurement may have of rows."""
-
-Frames = dict[str, pd.DataFrame]
-
-
-def name_of(suite: Suite) -> str:
-    return f"{suite.layer}.{suite.name or suite.table}"
-
 
 # --- What the suites are, without an engine.
 
@@ -109,45 +93,6 @@ def test_measures_and_samples_use_the_words_of_the_models() -> None:
     words = "".join(re.findall(r'"(.*)"', forbidden[1]))
     for suite, check in CHECKS:
         assert re.search(rf"\b({words})\b", f"{suite.measure} {check.sample}", re.IGNORECASE) is None, check.name
-
-
-# --- Measuring and judging, as a run does it.
-
-
-def failures(now: Frames, before: Frames) -> set[str]:
-    """The checks that fail, of the suites that were measured, where one earlier run was accepted."""
-    by_name = {name_of(suite): suite for suite in SUITES if name_of(suite) in now}
-    frames = []
-    for name, suite in by_name.items():
-        past = before[name] if "key" in before[name] else before[name].assign(key=history.NO_KEY)
-        values = past.melt("key", var_name="metric").assign(run_id="before", suite=suite.title)
-        frames.append((suite, history.with_history(now[name], history.History(("before",), values))))
-    failed = set()
-    # Two layers may have suites of one name, and a run judges one layer.
-    for layer in LAYERS:
-        of_layer = [(suite, frame) for suite, frame in frames if suite.layer == layer]
-        judged = judging.judge(of_layer)
-        for suite, frame in of_layer:
-            for check in suite.checks:
-                verdict = judging.verdict(check, frame, judged.get(suite.title))
-                if verdict is not None and not verdict.holds:
-                    assert verdict.problem == "", verdict.problem
-                    failed.add(check.name)
-    return failed
-
-
-def measure(session: SparkSession, suites: tuple[Suite, ...], **replaced: str) -> Frames:
-    """Measure suites, with views in place of some tables; if there are any, only suites with such a table."""
-    frames = {}
-    for suite in suites:
-        sql = suite.measure
-        for table, view in replaced.items():
-            sql = re.sub(rf"\b{table.replace('__', '[.]', 1)}\b", view, sql)
-        if not replaced or sql != suite.measure:
-            answer = measuring.measure(session, replace(suite, measure=sql))
-            assert answer.frame is not None, answer.problem
-            frames[name_of(suite)] = answer.frame
-    return frames
 
 
 @pytest.fixture(scope="module")
@@ -325,71 +270,6 @@ def test_a_fault_is_seen_by_its_check_and_by_no_other(
     suites = (bronze.DELIVERIES,) if table == "deliveries" else marts.SUITES if table in MARTS else LAYERS[layer]
     now = measure(opened, suites, **{**views, fault.table: "damaged"})
     assert failures(now, before) == {fault.check}
-
-
-@pytest.mark.parametrize(
-    ("suite", "check"),
-    [(bronze.EVENTS_BY_TYPE, "event_type_vanished"), (bronze.EVENTS_BY_DEVICE, "device_vanished")],
-    ids=lambda given: given if isinstance(given, str) else "",
-)
-def test_a_value_that_stood_in_one_row_may_go_and_one_of_a_tenth_may_not(suite: Suite, check: str) -> None:
-    before = pd.DataFrame({"key": ["a", "b", "c", "one row"], "share": [0.5, 0.39998, 0.1, 0.00002]})
-    assert failures({name_of(suite): before[:3]}, {name_of(suite): before}) == set()
-    assert failures({name_of(suite): before[:2]}, {name_of(suite): before}) == {check}
-
-
-def test_a_step_back_of_days_is_seen_however_far_the_date_had_come() -> None:
-    runs = tuple(f"run {number}" for number in range(8))
-    values = pd.DataFrame(
-        [
-            {"run_id": run, "suite": silver.AS_OF.title, "key": "", "metric": metric, "value": value}
-            for number, run in enumerate(runs)
-            for metric, value in (("as_of_day", 17_750.0 + number), ("days_after_complete_week", 3.0))
-        ]
-    )
-    for day, wanted in ((17_757.0, set()), (17_756.0, {"as_of_date_went_back"})):
-        now = pd.DataFrame({"as_of_day": [day], "days_after_complete_week": [3.0]})
-        frame = history.with_history(now, history.History(runs, values))
-        judged = judging.judge([(silver.AS_OF, frame)])[silver.AS_OF.title]
-        verdicts = {check.name: judging.verdict(check, frame, judged) for check in silver.AS_OF.checks}
-        assert {check for check, verdict in verdicts.items() if verdict and not verdict.holds} == wanted
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("days", "kept"),
-    [
-        ((None, None), 0.0),
-        ((None, "2018-03-01", None), 0.0),
-        (("2018-03-01", None, None), 0.0),
-        ((None, None, "2018-03-01"), None),
-        ((None, "2018-03-01"), None),
-        ((None,), None),
-    ],
-    ids=str,
-)
-def test_the_last_two_whole_deliveries_are_compared_unless_a_drop_came_after(
-    days: tuple[str | None, ...], kept: float | None, session: SparkSession
-) -> None:
-    """Whoever has a drop of a day behind them may deliver whole files again, and is looked after as before."""
-    deliveries, contacts = [], []
-    for number, day in enumerate(days):
-        on = f"date '{day}'" if day else "cast(null as date)"
-        deliveries.append(
-            f"select 'customer_contacts' as table_name, 'batch {number}' as _batch_id, {on} as _delivered_on, "
-            f"1000 as row_count, timestamp '2018-03-0{number + 1} 00:00:00' as _ingested_at"
-        )
-        is_last_whole = day is None and None not in days[number + 1 :]
-        contacts += [
-            f"select 'person {person}' as customer_unique_id, 'batch {number}' as _batch_id, "
-            f"'{'false' if is_last_whole else 'true'}' as marketing_consent"
-            for person in range(3)
-        ]
-    session.sql(" union all ".join(deliveries)).createOrReplaceTempView("told_deliveries")
-    session.sql(" union all ".join(contacts)).createOrReplaceTempView("told_contacts")
-    views = {"bronze__deliveries": "told_deliveries", "bronze__customer_contacts": "told_contacts"}
-    frame = measure(session, (bronze.CONTACTS,), **views)[name_of(bronze.CONTACTS)]
-    assert [None if pd.isna(found) else found for found in frame["kept_share"]] == [kept]
 
 
 @pytest.mark.slow
