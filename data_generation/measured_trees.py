@@ -100,7 +100,9 @@ def known_of_orders(
         given[f"{name}_weekday"] = moment.dt.day_of_week
         given[f"{name}_hour"] = given[f"{name}_at"] % 86_400 / 3600
     given["month"] = (times["purchased"].dt.year - 1970) * 12 + times["purchased"].dt.month - 1
-    given["payment_type"] = orders["payment_type"].map(_positions(sorted(payments["payment_type"].unique())))
+    # Last is the one that no made-up shop has: the others are numbered as they are there.
+    types = sorted(payments["payment_type"].unique(), key=lambda name: (name == "not_defined", name))
+    given["payment_type"] = orders["payment_type"].map(_positions(types))
     given["buyer_state"] = orders["customer_state"].map(_positions(states))
     given["seller_state"] = orders["seller_state"].map(_positions(states))
     given["same_state"] = given["buyer_state"] == given["seller_state"]
