@@ -29,7 +29,7 @@ STAR = "\\*"
 def page(folder: Path = results.FOLDER) -> str:
     """The text of the page."""
     read = {part: results.read(part, folder) for part in PARTS}
-    same_shop([*read["pipeline"], *read["checks"]])
+    refuse_several_shops([*read["pipeline"], *read["checks"]])
     # It is Markdown: there is nothing to escape.
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -62,8 +62,8 @@ def together(lines: Sequence[Result], run: str, *parts: str) -> str:
     return number(float(sum(found[part] for part in parts))) if {*parts} <= found.keys() else NOT_MEASURED
 
 
-def same_shop(lines: Sequence[Result]) -> Sequence[Result]:
-    """Lines of one shop.
+def refuse_several_shops(lines: Sequence[Result]) -> None:
+    """Make sure that lines that stand beside each other are of one shop.
 
     Raises:
         ValueError: they are of shops of different sizes, and would be compared as if they were of one.
@@ -71,7 +71,6 @@ def same_shop(lines: Sequence[Result]) -> Sequence[Result]:
     sizes = {(line["orders"], line["events"]) for line in lines}
     if len(sizes) > 1:
         raise ValueError(f"These were measured on shops of different sizes: {sorted(sizes)}; measure all parts anew.")
-    return lines
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
