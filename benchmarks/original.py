@@ -37,7 +37,7 @@ def started(**more: str) -> SparkSession:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
-        # Its notebooks left 200; so many small tasks would make it look slower than it need be.
+        # Its notebooks left 200, which takes as long here: Spark joins small partitions by itself.
         "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
         **{name.replace("_", "."): value for name, value in more.items()},
     }
